@@ -1,0 +1,57 @@
+//! What a worker reports of a sender and the group commits.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SenderId, ShardId};
+
+/// Progress of one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardProgress {
+    /// Which shard.
+    pub shard_id: ShardId,
+    /// Broker position of the last message that the target has.
+    pub position: Vec<u8>,
+    /// Last source timetick at or before the position.
+    pub tick: u64,
+    /// Still to be replayed up to this source timestamp.
+    pub replay_until: u64,
+    /// It has caught up.
+    pub joined: bool,
+    /// Everything up to this source timestamp is at the target.
+    pub confirmed: u64,
+    /// Whether this is the exact end of a shard that was taken out.
+    pub end: ShardFinal,
+}
+
+/// Whether a progress is the last one of its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShardFinal {
+    /// More may follow.
+    No,
+    /// Nothing of the shard is in flight; the position is exact.
+    Yes,
+}
+
+/// One sender's part of a checkpoint batch. Applied only if the epoch is the sender's, and its shards only where the
+/// input version matches (final progress of a stopping shard: always within the epoch).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderCheckpoint {
+    /// Which sender.
+    pub sender_id: SenderId,
+    /// Epoch of the reporting owner.
+    pub epoch: u64,
+    /// Input version that the owner works with.
+    pub input_version: u64,
+    /// Largest timestamp on the wire.
+    pub clock: u64,
+    /// How far the clock may go from now on; never lowered.
+    pub horizon: u64,
+    /// Clock at which the owner began.
+    pub takeover_clock: u64,
+    /// Last acknowledged tick.
+    pub tick: u64,
+    /// The owner has stopped: `clock` is exact and nothing is in flight.
+    pub stopped: bool,
+    /// Shards that advanced.
+    pub shards: Vec<ShardProgress>,
+}

@@ -1,0 +1,125 @@
+//! What can be asked of the registry. One file per command holds its `apply`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CollectionMapping, PartitionMapping, SenderCheckpoint, SenderId, Target, Task, TaskId};
+
+/// One entry of the replicated log: a command and the time at which the leader proposed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Unix milliseconds, the leader's clock.
+    pub time_ms: u64,
+    /// What to do.
+    pub command: Command,
+}
+
+/// A change of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Adds a task; an existing id is returned unchanged. `task.target_id` names `target`, which is added or merged.
+    CreateTask {
+        /// The task.
+        task: Box<Task>,
+        /// Its target cluster.
+        target: Target,
+        /// The limit of tasks at the time of the request.
+        task_count_max: u32,
+    },
+    /// Removes a task, its mappings and shards. Senders and the target stay (their clocks are still true).
+    DeleteTask {
+        /// Which one.
+        task_id: TaskId,
+    },
+    /// Running or Initial -> Paused.
+    PauseTask {
+        /// Which one.
+        task_id: TaskId,
+    },
+    /// Paused -> Running.
+    ResumeTask {
+        /// Which one.
+        task_id: TaskId,
+    },
+    /// The first round of the catalog sync is done: Initial -> Running.
+    TaskStarted {
+        /// Which one.
+        task_id: TaskId,
+    },
+    /// Adds a collection's mapping, its shards and missing senders.
+    MapCollection {
+        /// The mapping.
+        mapping: Box<CollectionMapping>,
+    },
+    /// Adds partitions (also dropped ones) to a mapping.
+    MapPartitions {
+        /// The task.
+        task_id: TaskId,
+        /// Collection id at the source.
+        source_collection_id: i64,
+        /// By partition id of the source.
+        partitions: BTreeMap<i64, PartitionMapping>,
+    },
+    /// The collection is gone from the source: its shards leave the senders.
+    DropMapping {
+        /// The task.
+        task_id: TaskId,
+        /// Collection id at the source.
+        source_collection_id: i64,
+    },
+    /// New owners. Each gets a new epoch.
+    AssignSenders {
+        /// The changes.
+        assignments: Vec<Assign>,
+    },
+    /// What the workers reported since the last batch.
+    Checkpoint {
+        /// One per sender that advanced.
+        senders: Vec<SenderCheckpoint>,
+    },
+}
+
+/// A new owner for one sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assign {
+    /// Which sender.
+    pub sender_id: SenderId,
+    /// The epoch it is based on; another one in the state makes it stale.
+    pub expected_epoch: u64,
+    /// The new owner; `None` takes it away.
+    pub owner: Option<String>,
+}
+
+/// Answer of `apply`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// `create` of an existing id: the task as it is.
+    Existing(Box<Task>),
+    /// Not done, nothing changed.
+    Refused(Refusal),
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No task with that id.
+    TaskNotFound(TaskId),
+    /// Pause of a paused task.
+    TaskPaused(TaskId),
+    /// Resume of a running task.
+    TaskRunning(TaskId),
+    /// More tasks than allowed; holds the limit.
+    TooManyTasks(u32),
+    /// The task overlaps another one of the same target: which, and on what.
+    Overlap {
+        /// The other task.
+        other: TaskId,
+        /// `db.collection` (or patterns) that both select.
+        what: String,
+    },
+    /// The command is based on something that has changed since; plan again.
+    Stale,
+}

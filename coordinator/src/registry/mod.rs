@@ -1,0 +1,22 @@
+//! The registry: what the coordinator group remembers, and the only way it changes.
+//!
+//! Pure: no clock, no random number, no IO, no iteration in hash order. Time and ids travel inside the entry, so
+//! that every member, and every replay of the log, arrives at the same state.
+
+pub mod checkpoint;
+pub mod command;
+pub mod mapping;
+pub mod sealed;
+pub mod sender;
+pub mod state;
+pub mod target;
+pub mod task;
+
+pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress};
+pub use command::{Assign, Command, Entry, Refusal, Reply};
+pub use mapping::{CollectionMapping, PartitionMapping, ShardPair};
+pub use sealed::Sealed;
+pub use sender::{Sender, SenderId, ShardId, ShardPhase, ShardState};
+pub use state::State;
+pub use target::{Target, TargetId};
+pub use task::{CollectionFilter, Task, TaskId, TaskSpec, TaskState};

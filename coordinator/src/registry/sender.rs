@@ -1,0 +1,72 @@
+//! A sender: the one writer of one target pchannel, with its shards and their checkpoints.
+
+use serde::{Deserialize, Serialize};
+
+use super::TargetId;
+
+/// `{target_id}/{target pchannel}`
+pub type SenderId = String;
+
+/// `{task_id}/{source vchannel}`
+pub type ShardId = String;
+
+/// Ownership, clock and horizon of a sender. Never removed while its target is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// Target cluster.
+    pub target_id: TargetId,
+    /// Target pchannel.
+    pub target_pchannel: String,
+    /// Worker that owns it; `None` = nobody.
+    pub owner: Option<String>,
+    /// The worker that owned it last, also after it was taken away: while it lives, its final word is awaited.
+    pub last_owner: Option<String>,
+    /// Number of the last assignment; strictly increasing over the whole registry.
+    pub epoch: u64,
+    /// Rises whenever the set of active shards, or what a worker must know of them, changes.
+    pub input_version: u64,
+    /// Largest timestamp known to be on the wire.
+    pub clock: u64,
+    /// Nothing above this was, or may be, put on the wire by the current owner.
+    pub horizon: u64,
+    /// Clock at which the current owner began.
+    pub takeover_clock: u64,
+    /// The current assignment began without a final report of the one before.
+    pub unclean: bool,
+    /// The current owner (or the last one) said goodbye with an exact clock.
+    pub stopped: bool,
+    /// Last tick that the target acknowledged.
+    pub tick: u64,
+}
+
+/// Whether a shard is an input of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShardPhase {
+    /// In the input set.
+    Active,
+    /// Taken out; the owner has not yet said where it stopped.
+    Stopping,
+    /// Taken out, and its checkpoint is exact.
+    Stopped,
+}
+
+/// One source vchannel of one task: where it goes and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardState {
+    /// The sender it feeds.
+    pub sender_id: SenderId,
+    /// Collection id at the source.
+    pub source_collection_id: i64,
+    /// Whether it is an input.
+    pub phase: ShardPhase,
+    /// Broker position of the last message that was processed; empty = from the oldest.
+    pub position: Vec<u8>,
+    /// Last source timetick at or before the position; 0 = none.
+    pub tick: u64,
+    /// Up to which source timestamp messages are replayed in the idempotent form; 0 = none.
+    pub replay_until: u64,
+    /// It had caught up and held the sender's tick.
+    pub joined: bool,
+    /// Everything of it with a source timestamp up to this one is at the target.
+    pub confirmed: u64,
+}

@@ -1,0 +1,26 @@
+//! The state: ordered maps only, so that iteration and encoding are the same everywhere.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CollectionMapping, Sender, SenderId, ShardId, ShardState, Target, TargetId, Task, TaskId};
+
+/// Everything that the group remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Tasks by id.
+    pub tasks: BTreeMap<TaskId, Task>,
+    /// Target clusters by id.
+    pub targets: BTreeMap<TargetId, Target>,
+    /// Mappings by task and source collection id.
+    pub mappings: BTreeMap<TaskId, BTreeMap<i64, CollectionMapping>>,
+    /// Senders by id.
+    pub senders: BTreeMap<SenderId, Sender>,
+    /// Shards by id (`{task_id}/{source vchannel}`).
+    pub shards: BTreeMap<ShardId, ShardState>,
+    /// The last epoch that was given.
+    pub last_epoch: u64,
+    /// Time of the last entry, unix milliseconds.
+    pub last_entry_ms: u64,
+}
