@@ -1,1 +1,10 @@
-//! stub
+//! What both roles know of Milvus: timestamps, channel names, positions, and the client of a target.
+//!
+//! This crate owns how Milvus is spoken to and how its names and numbers are read. It must not know
+//! of tasks, senders, leases or any other concept of the coordinator or the worker.
+
+pub mod channel;
+pub mod error;
+pub mod position;
+pub mod source;
+pub mod tso;
