@@ -1,4 +1,5 @@
 //! The coordinator role: owns the task registry, serves the HTTP API, assigns senders to workers and drives the
 //! target's catalog to the source's. Knows nothing of the worker role.
 
+pub mod planner;
 pub mod registry;

@@ -1,0 +1,64 @@
+//! What the planner knows of workers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::registry::SenderId;
+
+/// What may be done with a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It lives and takes senders.
+    Accepting,
+    /// It lives, or may live, and keeps what it has; it gets nothing new.
+    Keeping,
+    /// It lives and wants to go: what it has goes to others.
+    Draining,
+    /// Its lease has ended, margin included.
+    Dead,
+}
+
+/// The workers as the leader sees them at the moment of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Liveness {
+    pub(super) workers: BTreeMap<String, Standing>,
+    pub(super) released: BTreeSet<(SenderId, u64)>,
+    pub(super) unknown_may_live: bool,
+}
+
+impl Liveness {
+    /// `workers`: those that were heard of and are not forgotten. `unknown_may_live`: the leader is too young to
+    /// call a worker dead that it never heard of.
+    pub fn new(workers: BTreeMap<String, Standing>, unknown_may_live: bool) -> Self {
+        Self { workers, released: BTreeSet::new(), unknown_may_live }
+    }
+
+    /// Adds senders (with their epoch) that nobody owns and that the last owner verifiably does not run, though its
+    /// final word never came.
+    pub fn with_released(mut self, released: BTreeSet<(SenderId, u64)>) -> Self {
+        self.released = released;
+        self
+    }
+
+    /// What may be done with this worker.
+    pub fn standing(&self, worker_id: &str) -> Standing {
+        match self.workers.get(worker_id) {
+            Some(standing) => *standing,
+            None if self.unknown_may_live => Standing::Keeping,
+            None => Standing::Dead,
+        }
+    }
+
+    /// Whether silence of a worker proves nothing yet.
+    pub fn is_settling(&self) -> bool {
+        self.unknown_may_live
+    }
+
+    pub(super) fn accepting(&self) -> impl Iterator<Item = &str> {
+        let accepting = self.workers.iter().filter(|(_, standing)| **standing == Standing::Accepting);
+        accepting.map(|(worker_id, _)| worker_id.as_str())
+    }
+
+    pub(super) fn is_released(&self, sender_id: &str, epoch: u64) -> bool {
+        self.released.iter().any(|(id, of_epoch)| id == sender_id && *of_epoch == epoch)
+    }
+}

@@ -1,0 +1,147 @@
+//! Who gets which sender. Owns the decision and nothing else: no clock, no IO, no memory between two plans.
+//!
+//! Run by the leader alone; the result is replicated, never the computation. In this order: take away what must
+//! move or has nothing to do, place what is free, and only when nothing else is under way, balance by one move.
+//!
+//! A sender is the only writer of its pchannel, so a move is origin-first: the owner is taken away, the worker
+//! stops and says so, and only then somebody else gets the sender. The word of a dead worker is not awaited.
+
+mod balance;
+mod inputs;
+mod liveness;
+mod place;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::registry::{Assign, Sender, SenderId, State};
+use inputs::Inputs;
+pub use liveness::{Liveness, Standing};
+
+/// Why a sender with work to do gets no owner by this plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// No worker accepts senders.
+    NoWorker,
+    /// The former owner lives and has not said yet where it stopped.
+    FinalWord {
+        /// That worker.
+        worker_id: String,
+    },
+}
+
+/// What should change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// New owners, at most one entry per sender, in order of sender id.
+    pub assignments: Vec<Assign>,
+    /// Senders that have work, get no owner by this plan, and why.
+    pub waiting: BTreeMap<SenderId, Waiting>,
+    /// The worker that gives a sender away for balance, if there is such a move.
+    pub balanced: Option<SenderId>,
+    /// Workers whose senders are taken because they are dead. Until the plan is committed they must not be told
+    /// that they may go on.
+    pub taken_from: BTreeSet<String>,
+}
+
+/// What the plan makes of one sender before placing.
+enum Verdict {
+    /// It stays where it is.
+    Keep,
+    /// The owner is taken away and, if it lives, will say where it stopped.
+    TakeAway,
+    /// Anybody may have it.
+    Free,
+    /// Nobody may have it yet.
+    Wait(String),
+    /// Nobody has it, nobody needs it.
+    Idle,
+}
+
+/// Decides new owners. `may_balance` is false while a former balance move cools down.
+pub fn plan(state: &State, liveness: &Liveness, may_balance: bool) -> Plan {
+    let inputs = Inputs::of(state);
+    let mut plan = Plan::default();
+    let mut loads = place::Loads::new(liveness.accepting());
+    let mut free = Vec::new();
+    for (sender_id, sender) in &state.senders {
+        match verdict(sender_id, sender, inputs.is_runnable(sender_id), liveness) {
+            Verdict::Keep => loads.add(sender.owner.as_deref(), inputs.pchannels(sender_id)),
+            Verdict::TakeAway => plan.assignments.push(assign(sender_id, sender, None)),
+            Verdict::Free => free.push((sender_id, sender)),
+            Verdict::Wait(worker_id) => {
+                plan.waiting.insert(sender_id.clone(), Waiting::FinalWord { worker_id });
+            }
+            Verdict::Idle => {}
+        }
+    }
+    place_free(&mut plan, &mut loads, &free, &inputs, liveness);
+    let quiet = plan.assignments.is_empty() && plan.waiting.is_empty();
+    if quiet && may_balance && !liveness.is_settling() {
+        if let Some((sender_id, sender)) = balance::choose(state, &inputs, &loads) {
+            plan.assignments.push(assign(sender_id, sender, None));
+            plan.balanced = Some(sender_id.clone());
+        }
+    }
+    plan.assignments.sort_by(|a, b| a.sender_id.cmp(&b.sender_id));
+    plan
+}
+
+fn verdict(sender_id: &str, sender: &Sender, runnable: bool, liveness: &Liveness) -> Verdict {
+    let Some(owner) = &sender.owner else {
+        return if runnable { unowned(sender_id, sender, liveness) } else { Verdict::Idle };
+    };
+    if !runnable {
+        return Verdict::TakeAway;
+    }
+    if sender.stopped {
+        // It said goodbye by itself (it drains, or leaves): the assignment is used up.
+        return Verdict::Free;
+    }
+    match liveness.standing(owner) {
+        Standing::Accepting | Standing::Keeping => Verdict::Keep,
+        Standing::Draining => Verdict::TakeAway,
+        Standing::Dead => Verdict::Free,
+    }
+}
+
+fn unowned(sender_id: &str, sender: &Sender, liveness: &Liveness) -> Verdict {
+    if sender.stopped || liveness.is_released(sender_id, sender.epoch) {
+        return Verdict::Free;
+    }
+    match &sender.last_owner {
+        Some(worker_id) if liveness.standing(worker_id) != Standing::Dead => Verdict::Wait(worker_id.clone()),
+        _ => Verdict::Free,
+    }
+}
+
+fn place_free<'a>(
+    plan: &mut Plan,
+    loads: &mut place::Loads<'a>,
+    free: &[(&SenderId, &Sender)],
+    inputs: &Inputs<'a>,
+    liveness: &Liveness,
+) {
+    let pchannels: Vec<_> = free.iter().map(|(sender_id, _)| inputs.pchannels(sender_id)).collect();
+    for ((sender_id, sender), chosen) in free.iter().zip(loads.place(&pchannels)) {
+        let Some(worker_id) = chosen else {
+            plan.waiting.insert((*sender_id).clone(), Waiting::NoWorker);
+            continue;
+        };
+        if !sender.stopped {
+            plan.taken_from.extend(dead_holder(sender, liveness));
+        }
+        plan.assignments.push(assign(sender_id, sender, Some(worker_id)));
+    }
+}
+
+fn dead_holder(sender: &Sender, liveness: &Liveness) -> Option<String> {
+    let holder = sender.owner.as_ref().or(sender.last_owner.as_ref())?;
+    (liveness.standing(holder) == Standing::Dead).then(|| holder.clone())
+}
+
+fn assign(sender_id: &SenderId, sender: &Sender, owner: Option<String>) -> Assign {
+    Assign { sender_id: sender_id.clone(), expected_epoch: sender.epoch, owner }
+}
