@@ -3,6 +3,7 @@
 //! Pure: no clock, no random number, no IO, no iteration in hash order. Time and ids travel inside the entry, so
 //! that every member, and every replay of the log, arrives at the same state.
 
+pub mod apply;
 pub mod checkpoint;
 pub mod command;
 pub mod mapping;
@@ -12,11 +13,12 @@ pub mod state;
 pub mod target;
 pub mod task;
 
+pub use apply::apply;
 pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress};
 pub use command::{Assign, Command, Entry, Refusal, Reply};
 pub use mapping::{CollectionMapping, PartitionMapping, ShardPair};
 pub use sealed::Sealed;
-pub use sender::{Sender, SenderId, ShardId, ShardPhase, ShardState};
+pub use sender::{Sender, SenderId, ShardId, ShardPhase, ShardState, sender_id, shard_id};
 pub use state::State;
 pub use target::{Target, TargetId};
 pub use task::{CollectionFilter, Task, TaskId, TaskSpec, TaskState};

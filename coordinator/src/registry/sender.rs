@@ -10,6 +10,16 @@ pub type SenderId = String;
 /// `{task_id}/{source vchannel}`
 pub type ShardId = String;
 
+/// The id of the sender of one target pchannel.
+pub fn sender_id(target_id: &str, target_pchannel: &str) -> SenderId {
+    format!("{target_id}/{target_pchannel}")
+}
+
+/// The id of what one task contributes from one source vchannel.
+pub fn shard_id(task_id: &str, source_vchannel: &str) -> ShardId {
+    format!("{task_id}/{source_vchannel}")
+}
+
 /// Ownership, clock and horizon of a sender. Never removed while its target is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -59,6 +69,10 @@ pub struct ShardState {
     pub source_collection_id: i64,
     /// Whether it is an input.
     pub phase: ShardPhase,
+    /// The sender's input version with which it last became an input. A report of an older version speaks of an
+    /// earlier life of the shard (before a pause, or before its task was deleted and created again).
+    #[serde(default)]
+    pub active_since: u64,
     /// Broker position of the last message that was processed; empty = from the oldest.
     pub position: Vec<u8>,
     /// Last source timetick at or before the position; 0 = none.

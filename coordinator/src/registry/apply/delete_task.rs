@@ -1,0 +1,56 @@
+//! `DeleteTask`: the task, its mappings and its shards go; senders and the target stay, because their clocks do.
+
+use super::super::{Refusal, Reply, State};
+use super::inputs::{ChangedInputs, remove, shards_of_task};
+
+pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
+    if state.tasks.remove(task_id).is_none() {
+        return Reply::Refused(Refusal::TaskNotFound(task_id.to_owned()));
+    }
+    let mut changed = ChangedInputs::default();
+    for shard_id in shards_of_task(state, task_id) {
+        remove(state, &shard_id, &mut changed);
+    }
+    state.mappings.remove(task_id);
+    changed.bump(state);
+    Reply::Done
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::super::super::{Command, Refusal, Reply};
+    use super::super::fixtures::{Bench, SENDER, SHARD, TARGET, TASK, mapping, report};
+
+    #[test]
+    fn the_senders_clock_outlives_the_task() {
+        let mut bench = Bench::running("worker-1");
+        bench.checkpoint(report(&bench.state).clock(50).horizon(500));
+        let version = bench.state.senders[SENDER].input_version;
+
+        assert_eq!(bench.apply(Command::DeleteTask { task_id: TASK.into() }), Reply::Done);
+        assert!(
+            bench.state.tasks.is_empty() && bench.state.mappings.is_empty() && bench.state.shards.is_empty()
+        );
+        let sender = &bench.state.senders[SENDER];
+        assert_eq!((sender.clock, sender.horizon, sender.input_version), (50, 500, version + 1));
+        assert!(bench.state.targets.contains_key(TARGET));
+
+        let again = bench.apply(Command::DeleteTask { task_id: TASK.into() });
+        assert_eq!(again, Reply::Refused(Refusal::TaskNotFound(TASK.into())));
+    }
+
+    #[test]
+    fn a_report_about_the_deleted_task_does_not_touch_its_successor_of_the_same_id() {
+        let mut bench = Bench::running("worker-1");
+        let late = report(&bench.state).stopped().clock(90).shard_end(b"far", 80, 0);
+        bench.apply(Command::DeleteTask { task_id: TASK.into() });
+        bench.create();
+        bench.apply(Command::MapCollection { mapping: Box::new(mapping()) });
+
+        bench.checkpoint(late);
+        assert_eq!(bench.state.shards[SHARD].position, mapping().shards[0].start_position);
+        assert!(bench.state.senders[SENDER].stopped);
+    }
+}

@@ -1,0 +1,79 @@
+//! The input set of a sender: which shards are active, and the version that says that it changed.
+
+use std::collections::BTreeSet;
+
+use super::super::{CollectionMapping, SenderId, ShardId, ShardPhase, State, shard_id};
+
+/// Senders whose input set a command changed. Each gets a new version, once, when the command is through.
+#[derive(Default)]
+pub(super) struct ChangedInputs(BTreeSet<SenderId>);
+
+impl ChangedInputs {
+    /// Notes that the sender's inputs change.
+    pub(super) fn note(&mut self, sender_id: &str) {
+        if !self.0.contains(sender_id) {
+            self.0.insert(sender_id.to_owned());
+        }
+    }
+
+    /// Gives every noted sender its new version.
+    pub(super) fn bump(self, state: &mut State) {
+        for sender_id in self.0 {
+            if let Some(sender) = state.senders.get_mut(&sender_id) {
+                sender.input_version += 1;
+            }
+        }
+    }
+}
+
+/// Ids of the shards of one mapping.
+pub(super) fn shards_of_mapping(mapping: &CollectionMapping) -> impl Iterator<Item = ShardId> {
+    mapping.shards.iter().map(|pair| shard_id(&mapping.task_id, &pair.source_vchannel))
+}
+
+/// Ids of the shards of one task. Taken from its mappings: a task id may be the prefix of another one.
+pub(super) fn shards_of_task(state: &State, task_id: &str) -> Vec<ShardId> {
+    let mappings = state.mappings.get(task_id).into_iter().flat_map(|by_collection| by_collection.values());
+    mappings.flat_map(shards_of_mapping).collect()
+}
+
+/// Makes a shard an input.
+pub(super) fn activate(state: &mut State, shard_id: &str, changed: &mut ChangedInputs) {
+    let Some(shard) = state.shards.get_mut(shard_id) else { return };
+    let Some(sender) = state.senders.get(&shard.sender_id) else { return };
+    if shard.phase == ShardPhase::Stopping {
+        // No final word came: whatever the sender may have sent of it lies at or below the horizon.
+        shard.replay_until = shard.replay_until.max(sender.horizon);
+    }
+    shard.phase = ShardPhase::Active;
+    shard.joined = false;
+    // The version that `changed` is about to give.
+    shard.active_since = sender.input_version + 1;
+    changed.note(&shard.sender_id);
+}
+
+/// Takes an active shard out of the input set. Its owner, if there may be one, is still to say where it ended.
+pub(super) fn take_out(state: &mut State, shard_id: &str, changed: &mut ChangedInputs) {
+    let Some(shard) = state.shards.get_mut(shard_id) else { return };
+    if shard.phase != ShardPhase::Active {
+        return;
+    }
+    match state.senders.get(&shard.sender_id) {
+        Some(sender) if !(sender.owner.is_none() && sender.stopped) => {
+            shard.phase = ShardPhase::Stopping;
+            // Should the final report never come, a resume replays everything that may have been sent.
+            shard.replay_until = shard.replay_until.max(sender.horizon);
+        }
+        _ => shard.phase = ShardPhase::Stopped,
+    }
+    changed.note(&shard.sender_id);
+}
+
+/// Forgets a shard.
+pub(super) fn remove(state: &mut State, shard_id: &str, changed: &mut ChangedInputs) {
+    if let Some(shard) = state.shards.remove(shard_id)
+        && shard.phase == ShardPhase::Active
+    {
+        changed.note(&shard.sender_id);
+    }
+}

@@ -1,0 +1,49 @@
+//! The only way in which the state changes: one file per command.
+//!
+//! Pure and total: no clock, no IO, no panic on a stale or senseless command; such a one is refused or passed over,
+//! on every member in the same way.
+
+mod assign_senders;
+mod checkpoint;
+mod create_task;
+mod delete_task;
+mod drop_mapping;
+mod glob;
+mod inputs;
+mod map_collection;
+mod map_partitions;
+mod overlap;
+mod pause_task;
+mod resume_task;
+mod task_started;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;
+
+use super::{Command, Entry, Reply, State};
+
+/// Applies one committed entry. The result depends on nothing but the two arguments.
+pub fn apply(state: &mut State, entry: &Entry) -> Reply {
+    // Leaders' clocks differ; what the registry shows as time never goes back.
+    state.last_entry_ms = state.last_entry_ms.max(entry.time_ms);
+    match &entry.command {
+        Command::CreateTask { task, target, task_count_max } => {
+            create_task::apply(state, task, target, *task_count_max)
+        }
+        Command::DeleteTask { task_id } => delete_task::apply(state, task_id),
+        Command::PauseTask { task_id } => pause_task::apply(state, task_id),
+        Command::ResumeTask { task_id } => resume_task::apply(state, task_id),
+        Command::TaskStarted { task_id } => task_started::apply(state, task_id),
+        Command::MapCollection { mapping } => map_collection::apply(state, mapping),
+        Command::MapPartitions { task_id, source_collection_id, partitions } => {
+            map_partitions::apply(state, task_id, *source_collection_id, partitions)
+        }
+        Command::DropMapping { task_id, source_collection_id } => {
+            drop_mapping::apply(state, task_id, *source_collection_id)
+        }
+        Command::AssignSenders { assignments } => assign_senders::apply(state, assignments),
+        Command::Checkpoint { senders } => checkpoint::apply(state, senders),
+    }
+}

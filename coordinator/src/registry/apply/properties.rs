@@ -1,0 +1,208 @@
+//! What must hold after any sequence of commands, also senseless ones.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::fixtures::{mapping_of, spec, target, task};
+
+const TASKS: [&str; 3] = ["t", "t/u", "v"];
+
+fn command() -> impl Strategy<Value = Command> {
+    let task_id = || proptest::sample::select(&TASKS).prop_map(str::to_owned);
+    let collection = 100..103_i64;
+    prop_oneof![
+        1 => (task_id(), any::<bool>()).prop_map(|(id, paused)| create(&id, paused)),
+        1 => task_id().prop_map(|task_id| Command::DeleteTask { task_id }),
+        2 => task_id().prop_map(|task_id| Command::PauseTask { task_id }),
+        2 => task_id().prop_map(|task_id| Command::ResumeTask { task_id }),
+        1 => task_id().prop_map(|task_id| Command::TaskStarted { task_id }),
+        3 => (task_id(), collection.clone(), 0..2_u32).prop_map(|(id, collection, pchannel)| {
+            Command::MapCollection { mapping: Box::new(mapping_of(&id, collection, pchannel)) }
+        }),
+        1 => (task_id(), collection.clone(), any::<bool>()).prop_map(|(id, collection, dropped)| {
+            map_partition(id, collection, dropped)
+        }),
+        1 => (task_id(), collection).prop_map(|(task_id, source_collection_id)| {
+            Command::DropMapping { task_id, source_collection_id }
+        }),
+        4 => (0..2_u32, 0..6_u64, 0..4_u8).prop_map(|(pchannel, epoch, owner)| assign(pchannel, epoch, owner)),
+        8 => report().prop_map(|report| Command::Checkpoint { senders: vec![report] }),
+    ]
+}
+
+fn create(id: &str, paused: bool) -> Command {
+    let mut spec = spec(&[id.replace('/', "_").as_str()]);
+    spec.disable_auto_start = paused;
+    Command::CreateTask {
+        task: Box::new(task(id, spec)),
+        target: target("00000000000000aa"),
+        task_count_max: 2,
+    }
+}
+
+fn map_partition(task_id: String, source_collection_id: i64, dropped: bool) -> Command {
+    let partition =
+        PartitionMapping { source_name: "p".into(), target_id: 5, target_name: "p".into(), dropped };
+    let partitions = BTreeMap::from([(1, partition)]);
+    Command::MapPartitions { task_id, source_collection_id, partitions }
+}
+
+fn sender_name(pchannel: u32) -> SenderId {
+    sender_id("00000000000000aa", &format!("target-dml_{pchannel}"))
+}
+
+fn assign(pchannel: u32, expected_epoch: u64, owner: u8) -> Command {
+    let owner = (owner > 0).then(|| format!("worker-{owner}"));
+    let assign = Assign { sender_id: sender_name(pchannel), expected_epoch, owner };
+    Command::AssignSenders { assignments: vec![assign] }
+}
+
+fn report() -> impl Strategy<Value = SenderCheckpoint> {
+    let shard = (proptest::sample::select(&TASKS), 100..103_i64, 0..50_u64, 0..50_u64, any::<bool>())
+        .prop_map(|(task, collection, tick, confirmed, end)| ShardProgress {
+            shard_id: shard_id(task, &format!("source-dml_0_{collection}v0")),
+            position: tick.to_le_bytes().to_vec(),
+            tick,
+            replay_until: confirmed,
+            joined: end,
+            confirmed,
+            end: if end { ShardFinal::Yes } else { ShardFinal::No },
+        });
+    let shards = proptest::collection::vec(shard, 0..4);
+    (0..2_u32, 0..6_u64, 0..10_u64, 0..99_u64, 0..99_u64, 0..3_u64, prop::bool::weighted(0.2), shards)
+        .prop_map(|(pchannel, epoch, input_version, clock, horizon, takeover_clock, stopped, shards)| {
+            SenderCheckpoint {
+                sender_id: sender_name(pchannel),
+                epoch,
+                input_version,
+                clock,
+                horizon,
+                takeover_clock,
+                tick: clock,
+                stopped,
+                shards,
+            }
+        })
+}
+
+/// Makes random commands hit more often: epochs and versions that are right at this moment.
+fn aim(state: &State, command: &mut Command) {
+    match command {
+        Command::AssignSenders { assignments } => {
+            for assign in assignments.iter_mut().filter(|assign| assign.expected_epoch > 1) {
+                assign.expected_epoch = state.senders.get(&assign.sender_id).map_or(0, |sender| sender.epoch);
+            }
+        }
+        Command::Checkpoint { senders } => {
+            for report in senders.iter_mut().filter(|report| report.epoch > 1) {
+                if let Some(sender) = state.senders.get(&report.sender_id) {
+                    report.epoch = sender.epoch;
+                    if report.input_version > 3 {
+                        report.input_version = sender.input_version;
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_senders(before: &State, after: &State) {
+    assert!(after.last_epoch >= before.last_epoch && after.last_entry_ms >= before.last_entry_ms);
+    for (id, old) in &before.senders {
+        let new = &after.senders[id];
+        assert!(new.clock >= old.clock && new.horizon >= old.horizon && new.tick >= old.tick);
+        assert!(new.epoch >= old.epoch && new.input_version >= old.input_version);
+        if new.epoch > old.epoch {
+            assert!(new.epoch > before.last_epoch, "an epoch is given once");
+            assert!(old.stopped || new.unclean, "without a goodbye the next owner begins unclean");
+        }
+    }
+    for sender in after.senders.values() {
+        assert!(sender.horizon >= sender.clock && sender.epoch <= after.last_epoch);
+        if sender.owner.is_some() {
+            assert!(!sender.stopped && sender.owner == sender.last_owner);
+        }
+    }
+}
+
+fn check_shards(before: &State, after: &State) {
+    for (id, shard) in &after.shards {
+        assert!(after.senders.contains_key(&shard.sender_id));
+        let sender = &after.senders[&shard.sender_id];
+        if shard.phase == ShardPhase::Stopping {
+            assert!(!sender.stopped, "somebody may still tell the end of {id}");
+        }
+        let Some(old) = before.shards.get(id).filter(|old| old.active_since == shard.active_since) else {
+            continue;
+        };
+        assert!(shard.confirmed >= old.confirmed);
+        if old.position != shard.position {
+            assert_ne!(old.phase, ShardPhase::Stopped, "nobody works on {id}");
+        }
+    }
+    let active = |state: &State, sender: &SenderId| -> Vec<ShardId> {
+        let inputs = state
+            .shards
+            .iter()
+            .filter(|(_, shard)| &shard.sender_id == sender && shard.phase == ShardPhase::Active);
+        inputs.map(|(id, _)| id.clone()).collect()
+    };
+    for (id, old) in &before.senders {
+        if active(before, id) != active(after, id) {
+            assert!(after.senders[id].input_version > old.input_version, "the inputs of {id} changed");
+        }
+    }
+}
+
+fn check_tasks(state: &State) {
+    assert!(state.tasks.len() <= 2);
+    for task_id in state.mappings.keys() {
+        assert!(state.tasks.contains_key(task_id));
+    }
+    for mappings in state.mappings.values() {
+        for mapping in mappings.values() {
+            let paused = state.tasks[&mapping.task_id].state == TaskState::Paused;
+            for pair in &mapping.shards {
+                let shard = state.shards.get(&shard_id(&mapping.task_id, &pair.source_vchannel));
+                assert_eq!(shard.is_none(), mapping.dropped);
+                if let Some(shard) = shard {
+                    assert_eq!(shard.phase == ShardPhase::Active, !paused);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_history_keeps_the_promises(history in proptest::collection::vec((command(), 0..5_u64), 1..60)) {
+        let mut state = State::default();
+        let mut replayed = State::default();
+        for (time_ms, (mut command, jump)) in (100_u64..).zip(history) {
+            aim(&state, &mut command);
+            let before = state.clone();
+            // Clocks of leaders differ.
+            let entry = Entry { time_ms: time_ms - jump, command };
+            let reply = apply(&mut state, &entry);
+            if matches!(reply, Reply::Refused(_) | Reply::Existing(_)) {
+                let unchanged = State { last_entry_ms: state.last_entry_ms, ..before.clone() };
+                prop_assert_eq!(&state, &unchanged);
+            }
+            check_senders(&before, &state);
+            check_shards(&before, &state);
+            check_tasks(&state);
+
+            // The same entry, having been on disk, does the same to a state that was on disk.
+            let stored: Entry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();
+            prop_assert_eq!(apply(&mut replayed, &stored), reply);
+            replayed = serde_json::from_slice(&serde_json::to_vec(&replayed).unwrap()).unwrap();
+            prop_assert_eq!(&replayed, &state);
+        }
+    }
+}
