@@ -79,11 +79,13 @@ pub fn plan(state: &State, liveness: &Liveness, may_balance: bool) -> Plan {
     }
     place_free(&mut plan, &mut loads, &free, &inputs, liveness);
     let quiet = plan.assignments.is_empty() && plan.waiting.is_empty();
-    if quiet && may_balance && !liveness.is_settling() {
-        if let Some((sender_id, sender)) = balance::choose(state, &inputs, &loads) {
-            plan.assignments.push(assign(sender_id, sender, None));
-            plan.balanced = Some(sender_id.clone());
-        }
+    if quiet
+        && may_balance
+        && !liveness.is_settling()
+        && let Some((sender_id, sender)) = balance::choose(state, &inputs, &loads)
+    {
+        plan.assignments.push(assign(sender_id, sender, None));
+        plan.balanced = Some(sender_id.clone());
     }
     plan.assignments.sort_by(|a, b| a.sender_id.cmp(&b.sender_id));
     plan

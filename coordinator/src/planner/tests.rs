@@ -27,6 +27,7 @@ fn shard(sender_id: &str, phase: ShardPhase) -> ShardState {
         sender_id: sender_id.to_owned(),
         source_collection_id: 1,
         phase,
+        active_since: 0,
         position: Vec::new(),
         tick: 0,
         replay_until: 0,

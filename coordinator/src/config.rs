@@ -1,0 +1,79 @@
+//! What can be set of a coordinator. Plain data; reading files and environment is the binary's.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use harrier_milvus::source::SourceConfig;
+use serde::Deserialize;
+
+/// The coordinator's section of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoordinatorConfig {
+    /// This node's id in the group; never given twice.
+    pub node_id: u64,
+    /// Folder of the registry.
+    pub data_dir: PathBuf,
+    /// Where `/cdc` and `/metrics` are served.
+    pub http_address: SocketAddr,
+    /// Where workers call.
+    pub grpc_address: SocketAddr,
+    /// Found a new group when the folder is empty.
+    pub bootstrap: bool,
+    /// Most tasks that may exist.
+    pub task_count_max: u32,
+    /// Largest body of a request to `/cdc`, in bytes.
+    pub request_bytes_max: usize,
+    /// How often a worker reports, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// How long a worker may send after a heartbeat that was answered, in milliseconds.
+    pub lease_ms: u64,
+    /// How much later than its lease a worker is given up, in milliseconds.
+    pub lease_margin_ms: u64,
+    /// How often progress is committed, in milliseconds.
+    pub checkpoint_interval_ms: u64,
+    /// How often owners are planned, in milliseconds.
+    pub plan_interval_ms: u64,
+    /// Least time between two moves that only serve the balance, in milliseconds.
+    pub rebalance_cooldown_ms: u64,
+    /// How often the source's catalog is listed although nothing was seen to change, in milliseconds.
+    pub catalog_poll_ms: u64,
+    /// How long a connection to a target may take, in milliseconds, where its task says nothing.
+    pub target_connect_timeout_ms: u64,
+    /// How long one request to a target may take, in milliseconds.
+    pub target_request_timeout_ms: u64,
+    /// Most series of one metric; what exceeds it is summed up as `_other`.
+    pub metrics_series_max: usize,
+    /// A lone `*` in `collection_infos` selects every database and not only `default`.
+    pub star_means_every_database: bool,
+    /// The source cluster. A section of its own in the configuration file.
+    #[serde(skip)]
+    pub source: SourceConfig,
+}
+
+impl Default for CoordinatorConfig {
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            node_id: 1,
+            data_dir: PathBuf::from("harrier-data"),
+            http_address: local(8444),
+            grpc_address: local(8445),
+            bootstrap: false,
+            task_count_max: 100,
+            request_bytes_max: 4 * 1024 * 1024,
+            heartbeat_ms: 250,
+            lease_ms: 2_000,
+            lease_margin_ms: 500,
+            checkpoint_interval_ms: 250,
+            plan_interval_ms: 100,
+            rebalance_cooldown_ms: 1_000,
+            catalog_poll_ms: 5_000,
+            target_connect_timeout_ms: 10_000,
+            target_request_timeout_ms: 10_000,
+            metrics_series_max: 10_000,
+            star_means_every_database: true,
+            source: SourceConfig::default(),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a worker is told to do, built from the state. Pure.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use harrier_proto::harrier::v1::{
+    HorizonGrant, PartitionAssignment, SenderAssignment, ShardAssignment, ShardCheckpoint, TargetConnection,
+};
+
+use super::board::split_shard_id;
+use super::release::Assignment;
+use crate::registry::{
+    CollectionMapping, Sender, SenderId, ShardId, ShardPair, ShardPhase, ShardState, State, Task, TaskId,
+};
+
+/// Connections to targets, by the task whose credentials they use.
+pub(crate) type Connections = BTreeMap<TaskId, Arc<TargetConnection>>;
+
+/// The senders of every worker, without what moves all the time (clocks, horizons, positions).
+#[derive(Default)]
+pub(crate) struct Desired {
+    workers: BTreeMap<String, WorkerDesired>,
+}
+
+/// The senders of one worker.
+#[derive(Default)]
+pub(crate) struct WorkerDesired {
+    senders: Vec<SenderInputs>,
+    /// Taken away, final word not heard.
+    awaited: Vec<Assignment>,
+}
+
+struct SenderInputs {
+    sender_id: SenderId,
+    epoch: u64,
+    input_version: u64,
+    /// The task whose credentials open the connection.
+    task_id: TaskId,
+    connection: Arc<TargetConnection>,
+    shards: Vec<ShardId>,
+}
+
+impl Desired {
+    /// Senders without a connection (its secrets cannot be opened, a file is missing) are left out: nobody could
+    /// run them.
+    pub(crate) fn build(state: &State, connections: &Connections) -> Self {
+        let mut shards: BTreeMap<&str, Vec<&ShardId>> = BTreeMap::new();
+        for (shard_id, shard) in &state.shards {
+            if shard.phase == ShardPhase::Active {
+                shards.entry(&shard.sender_id).or_default().push(shard_id);
+            }
+        }
+        let mut desired = Self::default();
+        for (sender_id, sender) in &state.senders {
+            let Some(owner) = &sender.owner else {
+                if let Some(last_owner) = sender.last_owner.as_ref().filter(|_| !sender.stopped) {
+                    let awaited = &mut desired.workers.entry(last_owner.clone()).or_default().awaited;
+                    awaited.push((sender_id.clone(), sender.epoch));
+                }
+                continue;
+            };
+            let of_sender = shards.get(sender_id.as_str()).map_or(&[][..], Vec::as_slice);
+            if let Some(inputs) = sender_inputs(state, (sender_id, sender), of_sender, connections) {
+                desired.workers.entry(owner.clone()).or_default().senders.push(inputs);
+            }
+        }
+        desired
+    }
+
+    pub(crate) fn of(&self, worker_id: &str) -> Option<&WorkerDesired> {
+        self.workers.get(worker_id)
+    }
+}
+
+impl WorkerDesired {
+    /// Identifies what the worker is told: equal content, equal version, also from another leader. Never 0.
+    pub(crate) fn version(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for inputs in &self.senders {
+            (&inputs.sender_id, inputs.epoch, inputs.input_version, &inputs.task_id).hash(&mut hasher);
+        }
+        hasher.finish().max(1)
+    }
+
+    pub(crate) fn awaited(&self) -> &[Assignment] {
+        &self.awaited
+    }
+
+    /// Whether the worker still owns all of it, unchanged.
+    pub(crate) fn is_current(&self, state: &State, worker_id: &str) -> bool {
+        self.senders.iter().all(|inputs| {
+            state.senders.get(&inputs.sender_id).is_some_and(|sender| {
+                sender.owner.as_deref() == Some(worker_id)
+                    && sender.epoch == inputs.epoch
+                    && sender.input_version == inputs.input_version
+            })
+        })
+    }
+
+    /// How far each clock may go, as committed.
+    pub(crate) fn horizons(&self, state: &State) -> Vec<HorizonGrant> {
+        let grant = |inputs: &SenderInputs| {
+            let sender = state.senders.get(&inputs.sender_id)?;
+            Some(HorizonGrant {
+                sender_id: inputs.sender_id.clone(),
+                epoch: sender.epoch,
+                horizon: sender.horizon,
+            })
+        };
+        self.senders.iter().filter_map(grant).collect()
+    }
+
+    /// The whole set.
+    pub(crate) fn assignments(&self, state: &State) -> Vec<SenderAssignment> {
+        self.senders.iter().filter_map(|inputs| sender_assignment(state, inputs)).collect()
+    }
+}
+
+fn sender_inputs(
+    state: &State,
+    (sender_id, sender): (&SenderId, &Sender),
+    shards: &[&ShardId],
+    connections: &Connections,
+) -> Option<SenderInputs> {
+    let tasks = shards.iter().filter_map(|shard_id| state.tasks.get(split_shard_id(shard_id).0));
+    let connected = tasks.filter_map(|task| Some((task, connections.get(&task.id)?)));
+    // The credentials that were proved last.
+    let (task, connection) = connected.max_by_key(|(task, _)| (task.created_ms, &task.id))?;
+    Some(SenderInputs {
+        sender_id: sender_id.clone(),
+        epoch: sender.epoch,
+        input_version: sender.input_version,
+        task_id: task.id.clone(),
+        connection: Arc::clone(connection),
+        shards: shards.iter().map(|shard_id| (*shard_id).clone()).collect(),
+    })
+}
+
+fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssignment> {
+    let sender = state.senders.get(&inputs.sender_id)?;
+    let shards = inputs.shards.iter().filter_map(|shard_id| shard_assignment(state, shard_id));
+    Some(SenderAssignment {
+        sender_id: inputs.sender_id.clone(),
+        epoch: sender.epoch,
+        input_version: sender.input_version,
+        target_pchannel: sender.target_pchannel.clone(),
+        target: Some((*inputs.connection).clone()),
+        clock: sender.clock,
+        horizon: sender.horizon,
+        unclean: sender.unclean,
+        takeover_clock: sender.takeover_clock,
+        shards: shards.collect(),
+    })
+}
+
+fn shard_assignment(state: &State, shard_id: &ShardId) -> Option<ShardAssignment> {
+    let shard = state.shards.get(shard_id)?;
+    let (task_id, vchannel) = split_shard_id(shard_id);
+    let task = state.tasks.get(task_id)?;
+    let mapping = state.mappings.get(task_id)?.get(&shard.source_collection_id)?;
+    let pair = mapping.shards.iter().find(|pair| pair.source_vchannel == vchannel)?;
+    Some(shard_of(shard_id, shard, task, mapping, pair))
+}
+
+fn shard_of(
+    shard_id: &ShardId,
+    shard: &ShardState,
+    task: &Task,
+    mapping: &CollectionMapping,
+    pair: &ShardPair,
+) -> ShardAssignment {
+    let partitions = mapping.partitions.iter().map(|(source_id, partition)| PartitionAssignment {
+        source_partition_id: *source_id,
+        source_partition_name: partition.source_name.clone(),
+        target_partition_id: partition.target_id,
+        target_partition_name: partition.target_name.clone(),
+        dropped: partition.dropped,
+    });
+    ShardAssignment {
+        shard_id: shard_id.clone(),
+        task_id: task.id.clone(),
+        source_pchannel: pair.source_pchannel.clone(),
+        source_vchannel: pair.source_vchannel.clone(),
+        target_vchannel: pair.target_vchannel.clone(),
+        source_collection_id: mapping.source_id,
+        target_collection_id: mapping.target_id,
+        collection_name: mapping.source_name.clone(),
+        target_db_name: mapping.target_db.clone(),
+        target_collection_name: mapping.target_name.clone(),
+        primary_field_id: mapping.primary_field_id,
+        partitions: partitions.collect(),
+        checkpoint: Some(ShardCheckpoint {
+            position: shard.position.clone().into(),
+            tick: shard.tick,
+            replay_until: shard.replay_until,
+            joined: shard.joined,
+        }),
+        ignore_partition: task.spec.target.ignore_partition,
+        buffer_period_ms: u64::from(task.spec.buffer_period_s) * 1_000,
+        buffer_bytes: task.spec.buffer_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::super::fixtures::{self, SENDER, SHARD, TASK};
+    use super::*;
+    use crate::registry::Command;
+
+    #[test]
+    fn an_assignment_says_everything() {
+        let state = fixtures::running("w");
+        let desired = Desired::build(&state, &fixtures::connections(&[TASK]));
+        let assignments = desired.of("w").unwrap().assignments(&state);
+        assert_eq!(assignments.len(), 1);
+        let sender = &assignments[0];
+        assert_eq!((sender.sender_id.as_str(), sender.target_pchannel.as_str()), (SENDER, "target-dml_0"));
+        assert_eq!((sender.epoch, sender.input_version), (1, state.senders[SENDER].input_version));
+        assert_eq!(sender.target.as_ref().unwrap().token, "token of task-1");
+        let shard = &sender.shards[0];
+        assert_eq!((shard.shard_id.as_str(), shard.source_vchannel.as_str()), (SHARD, "source-dml_0_100v0"));
+        assert_eq!((shard.source_collection_id, shard.target_collection_id), (100, 1_000));
+        assert_eq!((shard.buffer_period_ms, shard.buffer_bytes), (2_000, 1_000));
+        assert_eq!(shard.partitions[0].target_partition_id, 1_001);
+        assert_eq!(shard.checkpoint.as_ref().unwrap().position, &b"start"[..]);
+    }
+
+    #[test]
+    fn the_version_follows_the_content_and_not_the_clocks() {
+        let mut state = fixtures::running("w");
+        let connections = fixtures::connections(&[TASK]);
+        let version = |state: &State| Desired::build(state, &connections).of("w").map(WorkerDesired::version);
+        let first = version(&state);
+        state.senders.get_mut(SENDER).unwrap().clock = 77;
+        state.shards.get_mut(SHARD).unwrap().tick = 70;
+        assert_eq!(version(&state), first);
+        fixtures::commit(&mut state, fixtures::map_collection(TASK, 200, 0));
+        assert_ne!(version(&state), first);
+        assert_eq!(version(&State::default()), None);
+    }
+
+    #[test]
+    fn a_paused_task_leaves_its_sender_without_inputs_or_the_sender_goes() {
+        let mut state = fixtures::running("w");
+        fixtures::commit(&mut state, Command::PauseTask { task_id: TASK.to_owned() });
+        assert!(Desired::build(&state, &fixtures::connections(&[TASK])).of("w").is_none());
+    }
+
+    #[test]
+    fn a_change_of_owner_is_seen() {
+        let mut state = fixtures::running("w");
+        let desired = Desired::build(&state, &fixtures::connections(&[TASK]));
+        assert!(desired.of("w").unwrap().is_current(&state, "w"));
+        fixtures::assign(&mut state, SENDER, None);
+        assert!(!desired.of("w").unwrap().is_current(&state, "w"));
+        let desired = Desired::build(&state, &fixtures::connections(&[TASK]));
+        assert_eq!(desired.of("w").unwrap().awaited(), [(SENDER.to_owned(), 1)]);
+        assert!(desired.of("w").unwrap().assignments(&state).is_empty());
+    }
+
+    #[test]
+    fn without_a_connection_nobody_is_asked_to_run_it() {
+        let state = fixtures::running("w");
+        assert!(Desired::build(&state, &Connections::new()).of("w").is_none());
+    }
+}

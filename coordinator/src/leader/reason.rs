@@ -1,0 +1,43 @@
+//! Why a task does not get on, in words for its owner.
+
+use harrier_milvus::error::ErrorClass;
+use harrier_proto::harrier::v1::TaskError;
+
+/// Longest message that is taken from a worker, in characters.
+const MESSAGE_CHARS_MAX: usize = 1_000;
+
+/// What keeps a task, a sender or a shard from going on, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskReason {
+    /// Who can make it go away.
+    pub class: ErrorClass,
+    /// What is the matter and what to do.
+    pub message: String,
+    /// Unix milliseconds.
+    pub since_ms: u64,
+}
+
+impl TaskReason {
+    /// What a worker says; `None` if it says nothing.
+    pub(crate) fn from_wire(error: Option<TaskError>) -> Option<Self> {
+        let error = error.filter(|error| !error.message.is_empty())?;
+        let class = match error.class.as_str() {
+            "transient" => ErrorClass::Transient,
+            "operator" => ErrorClass::Operator,
+            _ => ErrorClass::Bug,
+        };
+        let message = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
+        Some(Self { class, message, since_ms: error.since_ms })
+    }
+
+    /// The same trouble as before keeps its beginning.
+    pub(crate) fn continuing(mut self, former: Option<&Self>) -> Self {
+        if let Some(former) = former
+            && former.class == self.class
+            && former.message == self.message
+        {
+            self.since_ms = self.since_ms.min(former.since_ms);
+        }
+        self
+    }
+}

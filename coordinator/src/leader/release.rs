@@ -1,0 +1,97 @@
+//! Senders whose final word will not come although their last owner lives: it never started them, or its word was
+//! lost with the former leader. The worker shows it: it works on a desired set without the sender and reports
+//! nothing of it, for as long as a lease. The next owner then begins as after a crash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::registry::{SenderId, State};
+
+/// A sender at an epoch.
+pub(crate) type Assignment = (SenderId, u64);
+
+/// Since when workers are silent on senders that were taken from them.
+pub(crate) struct Releases {
+    hold: Duration,
+    silent_since: BTreeMap<Assignment, Instant>,
+}
+
+impl Releases {
+    /// `hold`: how long the silence must last.
+    pub(crate) fn new(hold: Duration) -> Self {
+        Self { hold, silent_since: BTreeMap::new() }
+    }
+
+    /// A heartbeat of the last owner of `awaited`: `obeys` if it works on the present desired set, which is without
+    /// them; `reported` are the senders that it still speaks of.
+    pub(crate) fn observe(
+        &mut self,
+        awaited: &[Assignment],
+        obeys: bool,
+        reported: &BTreeSet<Assignment>,
+        now: Instant,
+    ) {
+        for assignment in awaited {
+            if obeys && !reported.contains(assignment) {
+                self.silent_since.entry(assignment.clone()).or_insert(now);
+            } else {
+                self.silent_since.remove(assignment);
+            }
+        }
+    }
+
+    /// Those for which nobody need wait any longer.
+    pub(crate) fn released(&mut self, state: &State, now: Instant) -> BTreeSet<Assignment> {
+        self.silent_since.retain(|(sender_id, epoch), _| {
+            let sender = state.senders.get(sender_id);
+            sender.is_some_and(|sender| sender.epoch == *epoch && sender.owner.is_none() && !sender.stopped)
+        });
+        let long_enough = |since: &Instant| now.saturating_duration_since(*since) > self.hold;
+        let silent = self.silent_since.iter().filter(|(_, since)| long_enough(since));
+        silent.map(|(assignment, _)| assignment.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Sender;
+
+    fn state() -> State {
+        let sender = Sender {
+            target_id: "t".to_owned(),
+            target_pchannel: "p".to_owned(),
+            owner: None,
+            last_owner: Some("w".to_owned()),
+            epoch: 3,
+            input_version: 1,
+            clock: 0,
+            horizon: 0,
+            takeover_clock: 0,
+            unclean: false,
+            stopped: false,
+            tick: 0,
+        };
+        State { senders: BTreeMap::from([("t/p".to_owned(), sender)]), ..State::default() }
+    }
+
+    #[test]
+    fn only_lasting_silence_of_an_obedient_worker_releases() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut releases = Releases::new(Duration::from_millis(1_000));
+        let awaited = [("t/p".to_owned(), 3)];
+        let (nothing, still) = (BTreeSet::new(), BTreeSet::from(awaited.clone()));
+        let state = state();
+        releases.observe(&awaited, false, &nothing, at(0));
+        assert!(releases.released(&state, at(5_000)).is_empty(), "it has not taken over the desired set");
+        releases.observe(&awaited, true, &nothing, at(5_000));
+        releases.observe(&awaited, true, &still, at(5_500));
+        releases.observe(&awaited, true, &nothing, at(6_000));
+        assert!(releases.released(&state, at(7_000)).is_empty());
+        assert_eq!(releases.released(&state, at(7_001)), still);
+        let mut given = state.clone();
+        given.senders.values_mut().for_each(|sender| sender.epoch = 4);
+        assert!(releases.released(&given, at(7_002)).is_empty());
+    }
+}

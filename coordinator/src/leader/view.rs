@@ -1,0 +1,107 @@
+//! What the rest of the coordinator sees of the leader: a handle that is there on every node and is empty where no
+//! leader is at work.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::board::{MissingPartitions, SenderInfo};
+use super::reason::TaskReason;
+use super::shared::Shared;
+use super::traffic::TrafficCounter;
+use super::workers::WorkerInfo;
+use crate::registry::SenderId;
+
+/// One sender that cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderError {
+    /// Which sender.
+    pub sender_id: SenderId,
+    /// The worker that says so.
+    pub worker_id: String,
+    /// Why.
+    pub reason: TaskReason,
+}
+
+/// Reads of the leader's memory. Cheap to clone; every answer is empty on a node that does not lead.
+#[derive(Clone, Debug)]
+pub struct LeaderView {
+    slot: Arc<RwLock<Option<Arc<Shared>>>>,
+    missing_changed: Arc<watch::Sender<u64>>,
+}
+
+impl Default for LeaderView {
+    fn default() -> Self {
+        Self { slot: Arc::default(), missing_changed: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl LeaderView {
+    /// The workers that are not forgotten, by id.
+    pub fn workers(&self) -> Vec<WorkerInfo> {
+        self.with(|shared| shared.workers().infos()).unwrap_or_default()
+    }
+
+    /// What keeps a task from going on: first what its catalog sync says, then errors of its senders, then held
+    /// shards, then the want of a worker. `None` if all is well or the task is paused.
+    pub fn task_reason(&self, task_id: &str) -> Option<TaskReason> {
+        self.with(|shared| shared.reasons().of(task_id)).flatten()
+    }
+
+    /// What the catalog sync has to say of its task; `None` when all is well. The same class and message as before
+    /// keep their beginning.
+    pub fn set_task_reason(&self, task_id: &str, reason: Option<TaskReason>) {
+        self.with(|shared| shared.reasons().set_of_catalog(task_id, reason));
+    }
+
+    /// Messages, bytes and rows since this leader began, in order of their keys.
+    pub fn traffic(&self) -> Vec<TrafficCounter> {
+        self.with(|shared| shared.traffic().snapshot()).unwrap_or_default()
+    }
+
+    /// Partitions that shards wait for: by task and source collection id.
+    pub fn missing_partitions(&self) -> MissingPartitions {
+        self.with(|shared| shared.board().missing_partitions()).unwrap_or_default()
+    }
+
+    /// Changes whenever [`LeaderView::missing_partitions`] may answer something else.
+    pub fn missing_partitions_changed(&self) -> watch::Receiver<u64> {
+        self.missing_changed.subscribe()
+    }
+
+    /// The last report of every sender, by sender id.
+    pub fn senders(&self) -> Vec<SenderInfo> {
+        self.with(|shared| shared.board().infos()).unwrap_or_default()
+    }
+
+    /// The senders that cannot go on, by sender id.
+    pub fn sender_errors(&self) -> Vec<SenderError> {
+        let failing = |info: SenderInfo| {
+            let reason = info.error?;
+            Some(SenderError { sender_id: info.sender_id, worker_id: info.worker_id, reason })
+        };
+        self.senders().into_iter().filter_map(failing).collect()
+    }
+
+    /// Whether a leader is at work on this node.
+    pub fn is_leading(&self) -> bool {
+        self.shared().is_some()
+    }
+
+    pub(crate) fn shared(&self) -> Option<Arc<Shared>> {
+        self.slot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn install(&self, shared: Option<Arc<Shared>>) {
+        *self.slot.write().unwrap_or_else(PoisonError::into_inner) = shared;
+        self.missing_has_changed();
+    }
+
+    pub(crate) fn missing_has_changed(&self) {
+        self.missing_changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Shared) -> T) -> Option<T> {
+        self.shared().map(|shared| read(&shared))
+    }
+}

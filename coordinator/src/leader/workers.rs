@@ -1,0 +1,303 @@
+//! The workers and their leases, as this leader knows them. Not replicated: a new leader learns them anew.
+//!
+//! A lease is counted from the moment a heartbeat was received, plus a margin, so that it ends here after it has
+//! ended at the worker, which counts from the moment of sending.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::planner::{Liveness, Standing};
+
+/// More workers than anybody runs; an endless loop of registrations must not fill memory.
+const WORKERS_MAX: usize = 10_000;
+
+/// One worker, as `LeaderView::workers` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// Its id.
+    pub worker_id: String,
+    /// Host and process, for people.
+    pub description: String,
+    /// Version of its program.
+    pub version: String,
+    /// It has said hello to this leader. False for a moment after a change of leader.
+    pub registered: bool,
+    /// It wants to go.
+    pub draining: bool,
+    /// Unix milliseconds of its last heartbeat.
+    pub last_seen_ms: u64,
+    /// Bytes in its buffers.
+    pub buffered_bytes: u64,
+    /// Desired set that it works on.
+    pub desired_version: u64,
+}
+
+/// Why a worker gets no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WorkerRefusal {
+    /// Its senders are being given to others.
+    #[error("the lease of this worker has ended and its senders are being given to others: try again")]
+    Fenced,
+    /// Too many workers.
+    #[error("{WORKERS_MAX} workers are registered, more are not accepted")]
+    TooMany,
+}
+
+/// What one heartbeat says of its worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beat {
+    pub(crate) sequence: u64,
+    pub(crate) draining: bool,
+    pub(crate) buffered_bytes: u64,
+    pub(crate) desired_version: u64,
+}
+
+/// How a heartbeat was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// The worker is registered.
+    pub(crate) known: bool,
+    /// No newer heartbeat was here before: its reports count.
+    pub(crate) newest: bool,
+    /// Something that the planner must see has changed.
+    pub(crate) changed: bool,
+}
+
+struct Worker {
+    info: WorkerInfo,
+    sequence: u64,
+    last_seen: Instant,
+}
+
+/// All workers of this leader.
+pub(crate) struct WorkerTable {
+    /// Lease and margin.
+    lease_max: Duration,
+    leading_since: Instant,
+    workers: BTreeMap<String, Worker>,
+    left: BTreeSet<String>,
+    fenced: BTreeSet<String>,
+}
+
+impl WorkerTable {
+    pub(crate) fn new(lease_max: Duration, leading_since: Instant) -> Self {
+        Self {
+            lease_max,
+            leading_since,
+            workers: BTreeMap::new(),
+            left: BTreeSet::new(),
+            fenced: BTreeSet::new(),
+        }
+    }
+
+    /// A worker says hello, or says it again under the same id.
+    pub(crate) fn register(
+        &mut self,
+        worker_id: &str,
+        description: &str,
+        version: &str,
+        (now, now_ms): (Instant, u64),
+    ) -> Result<(), WorkerRefusal> {
+        let worker = self.worker(worker_id, now, now_ms)?;
+        worker.info.description = description.to_owned();
+        worker.info.version = version.to_owned();
+        worker.info.registered = true;
+        worker.info.draining = false;
+        worker.sequence = 0;
+        Ok(())
+    }
+
+    /// A heartbeat was received: the lease counts from now. Also for an unknown worker, since any answer renews the
+    /// lease at the worker.
+    pub(crate) fn touch(
+        &mut self,
+        worker_id: &str,
+        beat: &Beat,
+        (now, now_ms): (Instant, u64),
+    ) -> Result<Touched, WorkerRefusal> {
+        let was_there = self.workers.contains_key(worker_id);
+        let worker = self.worker(worker_id, now, now_ms)?;
+        let newest = beat.sequence > worker.sequence;
+        let mut changed = !was_there;
+        if newest {
+            changed |= worker.info.draining != beat.draining;
+            worker.sequence = beat.sequence;
+            worker.info.draining = beat.draining;
+            worker.info.buffered_bytes = beat.buffered_bytes;
+            worker.info.desired_version = beat.desired_version;
+        }
+        Ok(Touched { known: worker.info.registered, newest, changed })
+    }
+
+    /// The worker has said its last word.
+    pub(crate) fn leave(&mut self, worker_id: &str) {
+        self.workers.remove(worker_id);
+        // It only matters while silence proves nothing; later the set must not grow.
+        if self.left.len() < WORKERS_MAX {
+            self.left.insert(worker_id.to_owned());
+        }
+    }
+
+    /// Forgets the workers whose lease has ended, and says who they are.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<WorkerInfo> {
+        let mut expired = Vec::new();
+        self.workers.retain(|_, worker| {
+            let lives = now.saturating_duration_since(worker.last_seen) <= self.lease_max;
+            if !lives {
+                expired.push(worker.info.clone());
+            }
+            lives
+        });
+        if !self.is_settling(now) {
+            self.left.clear();
+        }
+        expired
+    }
+
+    pub(crate) fn liveness(&self, now: Instant) -> Liveness {
+        let standings = self.workers.iter().map(|(worker_id, worker)| {
+            let standing = match (worker.info.registered, worker.info.draining) {
+                (_, true) => Standing::Draining,
+                (true, false) => Standing::Accepting,
+                (false, false) => Standing::Keeping,
+            };
+            (worker_id.clone(), standing)
+        });
+        let left = self.left.iter().map(|worker_id| (worker_id.clone(), Standing::Dead));
+        let fenced = self.fenced.iter().map(|worker_id| (worker_id.clone(), Standing::Dead));
+        Liveness::new(left.chain(standings).chain(fenced).collect(), self.is_settling(now))
+    }
+
+    /// Shuts these workers out until [`WorkerTable::unfence`]: their senders are about to be given away. False, and
+    /// nothing done, if one of them has come back since the plan was made.
+    pub(crate) fn fence(&mut self, workers: &BTreeSet<String>) -> bool {
+        if workers.iter().any(|worker_id| self.workers.contains_key(worker_id)) {
+            return false;
+        }
+        self.fenced.extend(workers.iter().cloned());
+        true
+    }
+
+    pub(crate) fn is_fencing(&self) -> bool {
+        !self.fenced.is_empty()
+    }
+
+    /// Everything that was planned over their heads is in the state now.
+    pub(crate) fn unfence(&mut self) {
+        self.fenced.clear();
+    }
+
+    pub(crate) fn infos(&self) -> Vec<WorkerInfo> {
+        self.workers.values().map(|worker| worker.info.clone()).collect()
+    }
+
+    /// Whether a worker that was never heard of may still hold a lease of the former leader.
+    fn is_settling(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.leading_since) <= self.lease_max
+    }
+
+    fn worker(&mut self, worker_id: &str, now: Instant, now_ms: u64) -> Result<&mut Worker, WorkerRefusal> {
+        if self.fenced.contains(worker_id) {
+            return Err(WorkerRefusal::Fenced);
+        }
+        if self.workers.len() >= WORKERS_MAX && !self.workers.contains_key(worker_id) {
+            return Err(WorkerRefusal::TooMany);
+        }
+        self.left.remove(worker_id);
+        let worker = self.workers.entry(worker_id.to_owned()).or_insert_with(|| Worker {
+            info: WorkerInfo {
+                worker_id: worker_id.to_owned(),
+                description: String::new(),
+                version: String::new(),
+                registered: false,
+                draining: false,
+                last_seen_ms: now_ms,
+                buffered_bytes: 0,
+                desired_version: 0,
+            },
+            sequence: 0,
+            last_seen: now,
+        });
+        worker.last_seen = worker.last_seen.max(now);
+        worker.info.last_seen_ms = now_ms;
+        Ok(worker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    const LEASE: Duration = Duration::from_millis(2_500);
+
+    fn at(start: Instant, ms: u64) -> (Instant, u64) {
+        (start + Duration::from_millis(ms), ms)
+    }
+
+    fn beat(sequence: u64) -> Beat {
+        Beat { sequence, ..Beat::default() }
+    }
+
+    #[test]
+    fn a_lease_counts_from_the_last_heartbeat() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start);
+        table.register("w", "host/1", "1", at(start, 0)).unwrap();
+        table.touch("w", &beat(1), at(start, 2_000)).unwrap();
+        assert!(table.expire(at(start, 4_500).0).is_empty());
+        assert_eq!(table.liveness(at(start, 4_500).0).standing("w"), Standing::Accepting);
+        assert_eq!(table.expire(at(start, 4_501).0).len(), 1);
+        assert_eq!(table.liveness(at(start, 4_501).0).standing("w"), Standing::Dead);
+    }
+
+    #[test]
+    fn a_young_leader_calls_nobody_dead_but_those_who_left() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start);
+        assert_eq!(table.liveness(at(start, 2_500).0).standing("unheard"), Standing::Keeping);
+        assert_eq!(table.liveness(at(start, 2_501).0).standing("unheard"), Standing::Dead);
+        table.register("w", "", "", at(start, 1)).unwrap();
+        table.leave("w");
+        assert_eq!(table.liveness(at(start, 2).0).standing("w"), Standing::Dead);
+        table.register("w", "", "", at(start, 3)).unwrap();
+        assert_eq!(table.liveness(at(start, 4).0).standing("w"), Standing::Accepting);
+    }
+
+    #[test]
+    fn an_unknown_worker_keeps_its_senders_until_it_registers() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start);
+        let touched = table.touch("w", &beat(9), at(start, 3_000)).unwrap();
+        assert_eq!(touched, Touched { known: false, newest: true, changed: true });
+        assert_eq!(table.liveness(at(start, 3_001).0).standing("w"), Standing::Keeping);
+        table.register("w", "", "", at(start, 3_002)).unwrap();
+        let touched = table.touch("w", &beat(10), at(start, 3_003)).unwrap();
+        assert_eq!(touched, Touched { known: true, newest: true, changed: false });
+    }
+
+    #[test]
+    fn an_older_heartbeat_renews_the_lease_and_nothing_else() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start);
+        table.register("w", "", "", at(start, 0)).unwrap();
+        table.touch("w", &Beat { sequence: 5, draining: true, ..Beat::default() }, at(start, 1)).unwrap();
+        let touched = table.touch("w", &beat(4), at(start, 2)).unwrap();
+        assert!(!touched.newest);
+        assert_eq!(table.liveness(at(start, 3).0).standing("w"), Standing::Draining);
+    }
+
+    #[test]
+    fn a_fenced_worker_gets_no_answer_until_its_senders_are_gone() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start);
+        let taken = BTreeSet::from(["w".to_owned()]);
+        assert!(table.fence(&taken));
+        assert_eq!(table.touch("w", &beat(1), at(start, 1)), Err(WorkerRefusal::Fenced));
+        assert_eq!(table.register("w", "", "", at(start, 1)), Err(WorkerRefusal::Fenced));
+        assert_eq!(table.liveness(at(start, 1).0).standing("w"), Standing::Dead);
+        table.unfence();
+        table.touch("w", &beat(1), at(start, 2)).unwrap();
+        assert!(!table.fence(&taken), "it came back between plan and fence");
+    }
+}
