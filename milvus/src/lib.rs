@@ -3,8 +3,10 @@
 //! This crate owns how Milvus is spoken to and how its names and numbers are read. It must not know
 //! of tasks, senders, leases or any other concept of the coordinator or the worker.
 
+pub mod catalog;
 pub mod channel;
 pub mod error;
+pub mod log;
 pub mod position;
 pub mod source;
 pub mod tso;

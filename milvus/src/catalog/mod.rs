@@ -1,0 +1,18 @@
+//! The catalog of a source: what its root coordinator keeps in etcd. Read only.
+//!
+//! Owns the layout of the keys, their decoding, and watching them. A snapshot is always complete and of one
+//! revision; a change that was missed (compaction, a lost connection) is an `Err`, and the caller lists again.
+
+mod client;
+mod error;
+mod etcd;
+mod key;
+mod mirror;
+mod snapshot;
+
+pub use client::{CatalogClient, CatalogWatch};
+pub use error::CatalogError;
+pub use mirror::CatalogMirror;
+pub use snapshot::{
+    CatalogSnapshot, ObjectState, SourceCollection, SourceDatabase, SourcePartition, SourceShard,
+};

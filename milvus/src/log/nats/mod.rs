@@ -1,0 +1,54 @@
+//! NATS JetStream, as embedded in Milvus (`mq.type: natsmq`): one stream per channel, of the same name.
+//!
+//! Owns everything that is NATS: positions are stream sequences, which have no gaps. Streams are never changed:
+//! a reader only adds an ephemeral consumer, which the server forgets by itself.
+
+mod connection;
+mod delivery;
+mod position;
+mod pull;
+mod reader;
+mod sequence;
+mod tail;
+
+use std::cmp::Ordering;
+
+use async_trait::async_trait;
+
+use super::{LogError, LogReader, LogSource, LogTail, Start};
+use crate::source::LogConfig;
+
+use connection::Connection;
+use reader::NatsReader;
+
+/// The log of a source on NATS JetStream.
+pub(super) struct NatsLog {
+    config: LogConfig,
+}
+
+impl NatsLog {
+    pub(super) fn new(config: LogConfig) -> Self {
+        Self { config }
+    }
+}
+
+#[async_trait]
+impl LogSource for NatsLog {
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        position::compare(a, b)
+    }
+
+    async fn open(&self, channel: &str, start: Start) -> Result<Box<dyn LogReader>, LogError> {
+        let after = match start {
+            Start::Oldest => None,
+            Start::After(position) if position.is_empty() => None,
+            Start::After(position) => Some(position::decode(channel, &position)?),
+        };
+        let connection = Connection::open(&self.config).await?;
+        Ok(Box::new(NatsReader::open(connection, channel, after).await?))
+    }
+
+    async fn tail(&self, channel: &str) -> Result<LogTail, LogError> {
+        tail::read(&self.config, channel).await
+    }
+}

@@ -1,0 +1,67 @@
+//! The end of a channel: back from its newest message to the last timetick.
+
+use harrier_proto::common::{MsgHeader, MsgType};
+use prost::Message as _;
+
+use super::super::{LogError, LogMessage, LogReader, LogTail};
+use super::connection::Connection;
+use super::position;
+use super::reader::NatsReader;
+use crate::source::LogConfig;
+
+/// Messages looked at first; a channel without writes has a tick every 200 ms.
+const LOOK_BACK: u64 = 64;
+const LOOK_BACK_GROWTH: u64 = 8;
+const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+pub(super) async fn read(config: &LogConfig, channel: &str) -> Result<LogTail, LogError> {
+    let connection = Connection::open(config).await?;
+    let state = connection.stream(channel).await?.cached_info().state.clone();
+    let (first, last) = (state.first_sequence, state.last_sequence);
+    if last == 0 {
+        return Ok(LogTail::default());
+    }
+    let position = Some(position::encode(last));
+    if first > last {
+        return Ok(LogTail { position, messages: Vec::new() });
+    }
+    let mut look_back = LOOK_BACK;
+    loop {
+        let from = last.saturating_sub(look_back - 1).max(first);
+        let mut messages = range(&connection, channel, from, last).await?;
+        if let Some(tick) = messages.iter().rposition(is_timetick) {
+            messages.drain(..tick);
+            return Ok(LogTail { position, messages });
+        }
+        if from == first {
+            return Ok(LogTail { position, messages });
+        }
+        look_back = look_back.saturating_mul(LOOK_BACK_GROWTH);
+    }
+}
+
+async fn range(
+    connection: &Connection,
+    channel: &str,
+    from: u64,
+    to: u64,
+) -> Result<Vec<LogMessage>, LogError> {
+    let opened = NatsReader::open(connection.clone(), channel, Some(from.saturating_sub(1))).await;
+    // Retention may take the oldest message between two looks; the caller asks again.
+    let mut reader = opened.map_err(|error| match error {
+        LogError::PositionLost { .. } => LogError::Transient(error.to_string()),
+        other => other,
+    })?;
+    let mut messages = Vec::new();
+    let end = position::encode(to);
+    while messages.last().is_none_or(|last: &LogMessage| position::compare(&last.position, &end).is_lt()) {
+        messages.extend(reader.next(READ_BYTES_MAX).await?);
+    }
+    messages.retain(|message| position::compare(&message.position, &end).is_le());
+    Ok(messages)
+}
+
+fn is_timetick(message: &LogMessage) -> bool {
+    let header = MsgHeader::decode(message.payload.clone()).ok();
+    header.and_then(|header| header.base).is_some_and(|base| base.msg_type == MsgType::TimeTick as i32)
+}
