@@ -1,0 +1,59 @@
+"""The stand, started once for all suites, and a scene for each test."""
+
+import itertools
+import re
+
+import pytest
+
+from harness.scene import Scene
+from harness.stand import Stand
+
+# Before the others: a task for every database would otherwise copy all that they wrote.
+FIRST = "test_databases"
+# After the others: it looks for secrets in everything that was answered and logged until then.
+LAST = "test_secrets"
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: (item.module.__name__ != FIRST, item.module.__name__ == LAST))
+
+
+@pytest.fixture(scope="session")
+def stand(request):
+    stand = Stand()
+    try:
+        stand.start_servers()
+        stand.start_harrier()
+        yield stand
+    finally:
+        stand.stop(keep=request.session.testsfailed > 0)
+
+
+@pytest.fixture
+def harrier(stand):
+    """The processes, all running: what an earlier test left dead is started again."""
+    healed = stand.harrier.heal()
+    if healed:
+        print(f"started again, an earlier test left them dead: {healed}")
+    return stand.harrier
+
+
+@pytest.fixture
+def scene(stand, harrier, request):
+    """A database named after the test."""
+    name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))[:40]
+    scene = Scene(stand, f"{name}_{next(_numbers)}")
+    yield scene
+    scene.end()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of Harrier's logs."""
+    outcome = yield
+    report = outcome.get_result()
+    stand = item.funcargs.get("stand") if hasattr(item, "funcargs") else None
+    if report.failed and stand is not None:
+        report.sections.append(("Harrier's logs", stand.log_tails()))

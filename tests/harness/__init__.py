@@ -1,0 +1,1 @@
+"""Starts the real servers, drives them and compares them. Knows Milvus and etcd; knows Harrier only from outside."""

@@ -1,0 +1,69 @@
+"""A real Milvus 2.3.5 standalone server: a source on its embedded NATS log, or a standby on RocksMQ."""
+
+import urllib.request
+from pathlib import Path
+
+from . import milvus_config
+from .install import milvus_folder
+from .process import Process
+from .wait import until
+
+# Where each role of the one process listens, counted from the server's first port.
+ROLES = ["proxy", "proxy.internal", "rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode"]
+HEALTH, NATS = 8, 9
+PORTS = 10
+
+
+class MilvusServer:
+    """One server on `port .. port + 9`; `name` is its etcd root path and the prefix of its topics."""
+
+    def __init__(self, name: str, folder: Path, port: int, etcd: str, standby: bool,
+                 extra: dict[str, object] | None = None) -> None:
+        self.name, self.port, self.folder, self.standby = name, port, folder / name, standby
+        self.address = f"127.0.0.1:{port}"
+        self.nats_address = None if standby else f"127.0.0.1:{port + NATS}"
+        milvus_config.write(self.folder, {**self._settings(etcd), **(extra or {})})
+        (self.folder / "run").mkdir(exist_ok=True)
+        binary = milvus_folder()
+        self.process = Process(
+            f"milvus-{name}", [str(binary / "milvus"), "run", "standalone"], folder / "logs" / f"milvus-{name}.log",
+            cwd=self.folder,
+            env={"LD_LIBRARY_PATH": str(binary), "DEPLOY_MODE": "STANDALONE", "METRICS_PORT": str(port + HEALTH),
+                 "MILVUS_RUN_DIR": str(self.folder / "run")},
+        )
+
+    def _settings(self, etcd: str) -> dict[str, object]:
+        settings: dict[str, object] = {
+            "etcd.endpoints": etcd, "etcd.use.embed": False, "etcd.rootPath": self.name,
+            "common.chanNamePrefix.cluster": self.name,
+            "common.ttMsgEnabled": not self.standby,
+            # The server panics when it starts again before its old etcd session is gone: keep that short.
+            "common.session.ttl": 10,
+            # With the default it waits half an hour for its loaded collections to move elsewhere.
+            "common.gracefulStopTimeout": 5,
+            "mq.type": "rocksmq" if self.standby else "natsmq",
+            "natsmq.server.port": self.port + NATS, "natsmq.server.storeDir": str(self.folder / "nats"),
+            "natsmq.server.monitor.logFile": str(self.folder / "nats.log"),
+            # How soon a load or release is noticed, by default up to 3 s each; only waiting time depends on it.
+            "queryCoord.checkChannelInterval": 100, "queryCoord.checkSegmentInterval": 100,
+            "queryCoord.distPullInterval": 100,
+            "log.level": "warn",
+        }
+        for offset, role in enumerate(ROLES):
+            key = "proxy.internalPort" if role == "proxy.internal" else f"{role}.port"
+            settings[key] = self.port + offset
+            if role != "proxy.internal":
+                settings[f"{role}.ip"] = "127.0.0.1"
+        return settings
+
+    def start(self) -> "MilvusServer":
+        self.process.start()
+        return self
+
+    def wait_ready(self, timeout_s: float = 120) -> None:
+        until(f"the Milvus server {self.name} to be healthy", self._healthy, timeout_s, interval_s=0.2)
+
+    def _healthy(self) -> bool:
+        self.process.check_alive()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port + HEALTH}/healthz", timeout=5) as answer:
+            return b"OK" in answer.read()

@@ -1,0 +1,51 @@
+"""A source and a standby that know nothing of each other, with the etcd they share."""
+
+from pathlib import Path
+
+from .etcd import Etcd
+from .milvus_server import PORTS, MilvusServer
+from .process import Process, end_all
+
+
+class Pair:
+    """Started together: the two servers come up side by side."""
+
+    def __init__(self, folder: Path, etcd_port: int, source_port: int, standby_port: int,
+                 source_name: str = "by-dev", standby_name: str = "standby",
+                 standby_extra: dict[str, object] | None = None) -> None:
+        self.folder = folder
+        self.etcd = Etcd(folder, etcd_port)
+        self.source = MilvusServer(source_name, folder, source_port, self.etcd.endpoint, standby=False)
+        self.standby = MilvusServer(standby_name, folder, standby_port, self.etcd.endpoint, standby=True,
+                                    extra=standby_extra)
+
+    def start(self) -> "Pair":
+        """Starts all three; returns when etcd is ready. `wait_ready` waits for the servers."""
+        self.etcd.start().wait_ready()
+        self.source.start()
+        self.standby.start()
+        return self
+
+    def wait_ready(self) -> None:
+        self.source.wait_ready()
+        self.standby.wait_ready()
+
+    @property
+    def replicate_channel(self) -> str:
+        """The source's RPC channel, as the guide says to compose it."""
+        return f"{self.source.name}-replicate-msg"
+
+    def processes(self) -> list[Process]:
+        return [self.source.process, self.standby.process, self.etcd.process]
+
+    def stop(self) -> None:
+        """Ends all three; their data is in the folder and is the caller's to remove."""
+        end_all(self.processes())
+
+
+def ports_of(etcd: int, source: int, standby: int) -> dict[int, str]:
+    """Every port that a pair listens on, with its purpose."""
+    wanted = {etcd: "etcd", etcd + 1: "etcd peers"}
+    wanted.update({source + offset: "source Milvus" for offset in range(PORTS)})
+    wanted.update({standby + offset: "standby Milvus" for offset in range(PORTS)})
+    return wanted
