@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod channel;
+pub mod client;
 pub mod error;
 pub mod log;
 pub mod position;
