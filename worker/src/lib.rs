@@ -1,1 +1,11 @@
-//! stub
+//! The worker role: it keeps a session with the coordinators and runs the senders it is told to run.
+//!
+//! A worker is stateless: what it knows it was told, or it reads from the source log. It never speaks to
+//! the source catalog, never changes the target's metadata, and never decides where a sender belongs.
+
+pub mod byte_pool;
+pub mod config;
+pub mod session;
+pub mod traffic;
+
+pub use config::WorkerConfig;

@@ -1,0 +1,58 @@
+//! The worker's configuration: plain data with defaults. Reading files and flags is the binary's part.
+
+use serde::{Deserialize, Serialize};
+
+/// The section `worker:`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// Addresses (`host:port` or a URI) of the coordinators; the next is tried when one does not answer.
+    pub coordinators: Vec<String>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served; none = not at all.
+    pub metrics_address: Option<String>,
+    /// Source messages held in memory, over all senders, plus one message per reader.
+    pub buffer_bytes_max: usize,
+    /// Size to which Inserts of one shard and partition are merged.
+    pub merge_bytes_max: usize,
+    /// Size of one call to the target.
+    pub call_bytes_max: usize,
+    /// How often the target gets a tick.
+    pub tick_interval_ms: u64,
+    /// How long one call to the target may take; never longer than the lease lasts.
+    pub call_timeout_ms: u64,
+    /// What a new owner waits, after the target's first answer, before it sends.
+    pub target_settle_ms: u64,
+    /// What one read from the log asks for.
+    pub read_batch_bytes_max: usize,
+    /// First wait after a failure.
+    pub backoff_ms_min: u64,
+    /// Longest wait after repeated failures.
+    pub backoff_ms_max: u64,
+    /// How long connecting to the target or a coordinator may take.
+    pub connect_timeout_ms: u64,
+    /// How far ahead of its clock a sender asks to go, at least.
+    pub lookahead_ms_min: u64,
+    /// How long a shutdown waits for the senders to finish.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            coordinators: vec!["127.0.0.1:8445".to_owned()],
+            metrics_address: None,
+            buffer_bytes_max: 64 << 20,
+            merge_bytes_max: 4 << 20,
+            call_bytes_max: 16 << 20,
+            tick_interval_ms: 200,
+            call_timeout_ms: 5_000,
+            target_settle_ms: 500,
+            read_batch_bytes_max: 1 << 20,
+            backoff_ms_min: 100,
+            backoff_ms_max: 5_000,
+            connect_timeout_ms: 10_000,
+            lookahead_ms_min: 5_000,
+            drain_timeout_ms: 10_000,
+        }
+    }
+}
