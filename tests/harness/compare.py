@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from . import collection as reading
 from .collection import Shape
@@ -53,7 +54,8 @@ class Comparison:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda w: reading.ask_to_load(w[0], w[1].database, w[1].collection), wanted))
         for rpc, name in wanted:
-            until(f"{name} to be loaded at {rpc.address}", lambda: rpc.loaded(name.database, name.collection), timeout_s)
+            is_loaded = partial(rpc.loaded, name.database, name.collection)
+            until(f"{name} to be loaded at {rpc.address}", is_loaded, timeout_s)
 
     def differences(self, guarantee: int, standby_guarantee: int | None = None, timeout_s: float = 20) -> list[str]:
         """The first differences, one line each; empty when equal. `standby_guarantee=1` reads what the standby has
@@ -84,11 +86,11 @@ class Comparison:
             if shapes[0].names() != shapes[1].names():
                 return [f"{name}: {line}" for line in found]
             counted, read = [], []
-            for (rpc, n, at), of in zip(sides, shapes):
+            for (rpc, n, at), of in zip(sides, shapes, strict=True):
                 counted.append(reading.counts(rpc, n.database, n.collection, of, at, timeout_s))
             if counted[0] != counted[1]:
                 found.append(f"rows per partition (by count): source {counted[0]}, standby {counted[1]}")
-            for (rpc, n, at), of in zip(sides, shapes):
+            for (rpc, n, at), of in zip(sides, shapes, strict=True):
                 read.append(reading.contents(rpc, n.database, n.collection, of, at, timeout_s))
             found += _row_differences(*read)
             found += _doubled(counted, read)
@@ -122,7 +124,8 @@ def _row_differences(source: dict[tuple, dict], standby: dict[tuple, dict]) -> l
             found.append(f"{what}: key {_short(key)} in partition {partition}")
         if len(keys) > FIRST_DIFFERENCES:
             found.append(f"{what}: {len(keys)} keys in all")
-    for place in sorted((k for k in source.keys() & standby.keys() if source[k] != standby[k]), key=str)[:FIRST_DIFFERENCES]:
+    changed = (place for place in source.keys() & standby.keys() if source[place] != standby[place])
+    for place in sorted(changed, key=str)[:FIRST_DIFFERENCES]:
         for field, value in source[place].items():
             other = standby[place].get(field)
             if value != other:
@@ -131,8 +134,8 @@ def _row_differences(source: dict[tuple, dict], standby: dict[tuple, dict]) -> l
 
 
 def _doubled(counted: list[dict[str, int]], read: list[dict[tuple, dict]]) -> list[str]:
-    """A query shows a doubled row once; only the count tells. A client can double rows too: then both sides have them."""
-    excess = [sum(count.values()) - len(rows) for count, rows in zip(counted, read)]
+    """A query shows a doubled row once; only the count tells. A client, too, can double rows: then on both sides."""
+    excess = [sum(count.values()) - len(rows) for count, rows in zip(counted, read, strict=True)]
     if excess[0] == excess[1]:
         return []
     return [f"rows are doubled: {excess[0]} more rows than keys at the source, {excess[1]} at the standby"]
@@ -143,7 +146,7 @@ def _key_differences(sides: list, shapes: list[Shape], rows: dict[tuple, dict], 
     values = sorted({row[key] for row in rows.values()})[:PARTITION_KEYS_CHECKED]
     counted = [
         reading.key_counts(rpc, n.database, n.collection, of, values, at, timeout_s)
-        for (rpc, n, at), of in zip(sides, shapes)
+        for (rpc, n, at), of in zip(sides, shapes, strict=True)
     ]
     if counted[0] != counted[1]:
         return [f"rows found by partition key {key}: source {_short(counted[0])}, standby {_short(counted[1])}"]

@@ -86,7 +86,7 @@ class Harrier:
     def metrics_urls(self) -> list[str]:
         """Where the running processes show their metrics."""
         ports = range(self._worker_ports, self._worker_ports + len(self.workers))
-        running = [f"127.0.0.1:{port}" for port, worker in zip(ports, self.workers) if worker.alive()]
+        running = [f"127.0.0.1:{port}" for port, worker in zip(ports, self.workers, strict=True) if worker.alive()]
         return [f"http://{address}/metrics" for address in [self.http_address, *running]]
 
     def processes(self) -> list[Process]:

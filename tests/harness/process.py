@@ -75,7 +75,8 @@ class Process:
             return self.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{self.name} did not end within {timeout_s:.0f} s of SIGTERM:\n{self.tail()}")
+            problem = f"{self.name} did not end within {timeout_s:.0f} s of SIGTERM:\n{self.tail()}"
+            raise AssertionError(problem) from None
 
     def wait(self, timeout_s: float) -> int:
         """The exit code, once it ended."""

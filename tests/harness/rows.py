@@ -8,7 +8,7 @@ from pymilvus.grpc_gen import schema_pb2
 from .columns import floats
 from .schema import Type, size_of
 
-WORDS = ["", "plain", "Grüße", "数据复制", "😀 emoji", 'quote " and \\ backslash', "line\nbreak", "nul-free", " spaces "]
+WORDS = ["", "plain", "Grüße", "数据复制", "😀 emoji", 'quote " and \\ backslash', "line\nbreak", " spaces "]
 INTEGER_BITS = {Type.Int8: 8, Type.Int16: 16, Type.Int32: 32, Type.Int64: 64}
 
 

@@ -61,7 +61,8 @@ class Rpc:
         return sorted(self.call("ListDatabases", milvus_pb2.ListDatabasesRequest()).db_names)
 
     def collections(self, database: str) -> list[str]:
-        return sorted(self.call("ShowCollections", milvus_pb2.ShowCollectionsRequest(db_name=database)).collection_names)
+        request = milvus_pb2.ShowCollectionsRequest(db_name=database)
+        return sorted(self.call("ShowCollections", request).collection_names)
 
     def describe(self, database: str, collection: str):
         request = milvus_pb2.DescribeCollectionRequest(db_name=database, collection_name=collection)

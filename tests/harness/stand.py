@@ -52,7 +52,8 @@ class Stand:
     def target(self, **changes) -> dict:
         """`milvus_connect_param` of the standby."""
         host, port = self.pair.standby.address.split(":")
-        return {"host": host, "port": int(port), "username": USER, "password": PASSWORD, "connect_timeout": 10, **changes}
+        param = {"host": host, "port": int(port), "username": USER, "password": PASSWORD, "connect_timeout": 10}
+        return {**param, **changes}
 
     def log_tails(self) -> str:
         """The end of every Harrier log, for the report of a failed test."""

@@ -14,7 +14,7 @@ DYNAMIC = schema_pb2.FieldSchema(name="$meta", data_type=Type.JSON, is_dynamic=T
 class Writer:
     """Insert, upsert and delete; a row is field name -> value, the value in the form that `columns` takes.
 
-    A field that is absent in every row of a request takes its default value. What is no field goes to the dynamic one."""
+    A field that is absent in every row of a request takes its default value. What is no field is dynamic."""
 
     def __init__(self, rpc: Rpc, database: str, schema: schema_pb2.CollectionSchema) -> None:
         self.rpc, self.database, self.schema = rpc, database, schema
