@@ -73,7 +73,7 @@ pub struct NewCollection {
     pub consistency_level: i32,
     /// Properties at the source.
     pub properties: Vec<KeyValuePair>,
-    /// Number of partitions at the source. Told to the target only for a collection with a partition
+    /// Number of living partitions at the source. Told to the target only for a collection with a partition
     /// key, whose partitions `_default_0..` it then makes by itself.
     pub num_partitions: i64,
     /// When the collection was created **at the source**. A standby silently drops all rows that are
@@ -124,8 +124,9 @@ impl MilvusClient {
 
     /// Creates the copy of a source's collection. An equal collection of that name is fine.
     ///
-    /// From then on every pchannel of the collection needs timeticks: until it has one, a data node of
-    /// the target watches no collection that is created later.
+    /// From then on **every pchannel of the collection must get a timetick of at least `msg_timestamp`**:
+    /// until then the target's data node is stuck on it and watches no collection that was created
+    /// later, of any task; dropping the collection does not free it, a tick still does.
     ///
     /// # Errors
     /// `Schema` if the field ids of the source cannot be had, `AlreadyExists` if the name is taken by

@@ -22,6 +22,9 @@ use super::{ClientError, Endpoint};
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Pings on a connection without traffic. Milvus allows one each 5 s.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a ping may go unanswered. Generous: a busy server answers late, and calls have their own
+/// deadlines.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to one target. Cheap to clone: all clones share the connection, which reopens by itself.
 #[derive(Clone)]
@@ -142,7 +145,7 @@ fn transport(endpoint: &Endpoint) -> Result<Transport, ClientError> {
     let mut transport = Transport::from(address)
         .connect_timeout(endpoint.connect_timeout)
         .http2_keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(endpoint.unacked_timeout)
+        .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true);
     if encrypted {
         transport = transport.tls_config(tls(endpoint)?).map_err(|error| ClientError::Endpoint {
