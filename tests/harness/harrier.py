@@ -1,6 +1,7 @@
 """Harrier's processes: one coordinator and its workers, configured by files, as an operator would run them."""
 
 import os
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -112,8 +113,9 @@ class Harrier:
     def _make_key(self) -> None:
         """An operator makes the key of a coordinator; only `standalone` makes its own."""
         if not self.key_file.exists():
-            self.key_file.write_text(os.urandom(32).hex() + "\n")
-            self.key_file.chmod(0o600)
+            done = subprocess.run([str(binary()), "key", "generate", str(self.key_file)], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            assert done.returncode == 0, f"harrier key generate failed:\n{done.stdout}"
 
 
 def source_section(pair: Pair) -> dict:
