@@ -64,9 +64,10 @@ def test_create_says_what_to_change(stand, harrier, changes, words):
 
 
 def test_create_refuses_targets_that_cannot_work(stand, harrier):
-    unreachable = stand.target(port=stand.unused_port, connect_timeout=1)
+    nobody = stand.unused_ports[0]
+    unreachable = stand.target(port=nobody, connect_timeout=1)
     answer = harrier.api.send("create", create(stand, milvus_connect_param=unreachable))
-    assert answer.code == 400 and str(stand.unused_port) in answer.message, answer.text
+    assert answer.code == 400 and str(nobody) in answer.message, answer.text
 
     answer = harrier.api.send("create", create(stand, milvus_connect_param=stand.target(password="wrong")))
     assert answer.code == 400 and "credential" in answer.message.lower(), answer.text

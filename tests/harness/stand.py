@@ -15,6 +15,8 @@ from .schema import simple
 # The standby asks for credentials, so that a call with wrong or lost ones fails; and these words may appear nowhere.
 USER, PASSWORD = "root", "planted-Pass/9b3e+word="
 WORKERS_MAX = 20
+# For what a test starts by itself, or where nobody listens.
+UNUSED_PORTS = 10
 # Collections that only the standby has: its next one lands on another pchannel than the source's.
 ODD_COLLECTIONS = 5
 
@@ -31,7 +33,8 @@ class Stand:
             standby_extra={"common.security.authorizationEnabled": True},
         )
         self.harrier = Harrier(self.folder, self.pair, ports.take(), ports.take(), ports.take(WORKERS_MAX))
-        self.unused_port = ports.take()
+        first = ports.take(UNUSED_PORTS)
+        self.unused_ports = list(range(first, first + UNUSED_PORTS))
         self.source = Rpc(self.pair.source.address)
         self.standby = Rpc(self.pair.standby.address, standby=True, credentials=f"{USER}:{PASSWORD}")
 
