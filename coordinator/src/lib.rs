@@ -4,4 +4,5 @@
 pub mod config;
 pub mod leader;
 pub mod planner;
+pub mod raft;
 pub mod registry;

@@ -1,0 +1,32 @@
+//! The registry on Raft: a log on disk that is written before anything is acknowledged, the state that it leads to,
+//! and the handle through which the rest of the coordinator proposes and reads.
+//!
+//! ```text
+//! propose -> openraft -> log_store -> disk (one thread, fsync) -> state_machine: registry::apply -> reply
+//!                           |                                          |
+//!                        network (other members)                   snapshot -> disk; the log before it is purged
+//! ```
+//!
+//! Owns the data folder and everything in it. Decides nothing about tasks or senders: that is `registry::apply`, and
+//! the leader that proposes. A disk that fails stops this member; it never acknowledges what it has not written.
+
+mod disk;
+mod error;
+mod folder;
+mod format;
+mod log_store;
+mod network;
+mod options;
+mod registry;
+mod snapshot;
+mod state_machine;
+mod types;
+mod upkeep;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{OpenError, ProposeError};
+pub use options::RaftOptions;
+pub use registry::{RaftStatus, Registry};
+pub use types::Peer;
