@@ -1,0 +1,121 @@
+//! The HTTP side of a coordinator: `POST /cdc` with one file per request type, metrics and health.
+//!
+//! Owns what clients see: wording, codes, shapes, limits of a request. It changes the registry only by proposing
+//! commands, talks to a target only to probe it at `create`, and never answers, logs or counts a secret.
+
+mod answer;
+mod body;
+mod create;
+mod delete;
+mod dispatch;
+mod fields;
+mod get;
+mod health;
+mod json;
+mod list;
+mod maintenance;
+mod metrics;
+mod pause;
+mod position;
+pub mod probe;
+mod propose;
+mod request;
+mod resume;
+mod task_id;
+mod task_view;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::config::CoordinatorConfig;
+use crate::leader::LeaderView;
+use crate::raft::Registry;
+use crate::seal::Sealer;
+
+use answer::{Answer, ApiError};
+pub use maintenance::SetLogLevel;
+use metrics::RequestMetrics;
+use probe::TargetProber;
+
+/// What the parts of the process give to the HTTP side.
+pub struct AppParts {
+    /// The registry of this node.
+    pub registry: Registry,
+    /// What only the leader knows; empty on other nodes.
+    pub leader: LeaderView,
+    /// Seals the secrets of new tasks.
+    pub sealer: Sealer,
+    /// Limits, the source's channel names.
+    pub config: Arc<CoordinatorConfig>,
+    /// Metrics that other parts of the process count through the `metrics` facade, if a recorder is installed.
+    pub process_metrics: Option<PrometheusHandle>,
+    /// Looks at a target before its first task.
+    pub prober: Arc<dyn TargetProber>,
+    /// Changes the log level of the process.
+    pub set_log_level: SetLogLevel,
+}
+
+/// State of the handlers.
+pub(crate) struct AppState {
+    registry: Registry,
+    leader: LeaderView,
+    sealer: Sealer,
+    config: Arc<CoordinatorConfig>,
+    process_metrics: Option<PrometheusHandle>,
+    prober: Arc<dyn TargetProber>,
+    set_log_level: SetLogLevel,
+    requests: RequestMetrics,
+}
+
+impl AppState {
+    /// Unix milliseconds.
+    fn now_ms(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+    }
+
+    /// Makes sure that what is read next is what the group knows, not what a deposed leader remembers.
+    async fn current(&self) -> Result<(), ApiError> {
+        self.registry.linearizable().await.map_err(|error| ApiError::NoLeader(error.to_string()))
+    }
+
+    /// Why a task does not go on, if there is a reason.
+    fn reason(&self, task_id: &str) -> Option<String> {
+        self.leader.task_reason(task_id).map(|reason| reason.message)
+    }
+}
+
+/// All routes of a coordinator.
+pub fn router(parts: AppParts) -> Router {
+    let state = Arc::new(AppState {
+        registry: parts.registry,
+        leader: parts.leader,
+        sealer: parts.sealer,
+        config: parts.config,
+        process_metrics: parts.process_metrics,
+        prober: parts.prober,
+        set_log_level: parts.set_log_level,
+        requests: RequestMetrics::default(),
+    });
+    Router::new()
+        .route("/cdc", any(dispatch::cdc))
+        .route("/metrics", get(metrics::scrape))
+        .route("/cdc/metrics", get(metrics::scrape))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_path)
+        .with_state(state)
+}
+
+async fn unknown_path() -> Response {
+    let answer = Answer::failed(404, "nothing is here: use POST /cdc, GET /metrics, /healthz or /readyz");
+    (StatusCode::NOT_FOUND, answer.into_response()).into_response()
+}

@@ -1,0 +1,91 @@
+//! A task as `get` and `list` show it. Built from the parts that hold no secret; the sealed ones are never opened here.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::registry::task::TargetAddress;
+use crate::registry::{CollectionFilter, Task, TaskSpec, TaskState};
+
+/// The name of a state.
+pub(super) fn state_name(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Initial => "Initial",
+        TaskState::Running => "Running",
+        TaskState::Paused => "Paused",
+    }
+}
+
+/// The task, with `reason` only if there is one.
+pub(super) fn of(task: &Task, reason: Option<String>) -> Value {
+    let spec = &task.spec;
+    let mut view = json!({
+        "task_id": task.id,
+        "state": state_name(task.state),
+        "milvus_connect_param": connect_param(&spec.target),
+        "kafka_connect_param": { "address": "", "topic": "", "enable_sasl": false, "sasl": {} },
+        "collection_infos": filters(&spec.collection_infos),
+        "db_collections": db_collections(&spec.db_collections),
+        "exclude": spec.exclude,
+        "name_mapping": name_mapping(spec),
+        "rpc_channel_info": { "name": spec.rpc_channel, "position": spec.rpc_channel_position },
+        "extra_info": { "enable_user_role": spec.enable_user_role },
+        "buffer_config": { "period": spec.buffer_period_s, "size": spec.buffer_bytes },
+        "disable_auto_start": spec.disable_auto_start,
+    });
+    if let Some(reason) = reason {
+        view["reason"] = Value::String(reason);
+    }
+    view
+}
+
+fn connect_param(target: &TargetAddress) -> Value {
+    let mut dial_config = serde_json::Map::new();
+    for (name, value) in [
+        ("server_name", &target.server_name),
+        ("server_pem_path", &target.server_pem_path),
+        ("ca_pem_path", &target.ca_pem_path),
+        ("client_pem_path", &target.client_pem_path),
+        ("client_key_path", &target.client_key_path),
+    ] {
+        if !value.is_empty() {
+            dial_config.insert(name.to_owned(), Value::String(value.clone()));
+        }
+    }
+    json!({
+        "uri": target.uri,
+        "host": target.host,
+        "port": target.port,
+        "enable_tls": target.enable_tls,
+        "connect_timeout": target.connect_timeout,
+        "dial_config": dial_config,
+        "channel_num": target.channel_num,
+        "ignore_partition": target.ignore_partition,
+    })
+}
+
+fn filters(filters: &[CollectionFilter]) -> Value {
+    let one = |filter: &CollectionFilter| {
+        json!({
+            "name": filter.name,
+            "positions": filter.positions,
+            "use_start_position": filter.use_start_position,
+        })
+    };
+    filters.iter().map(one).collect()
+}
+
+fn db_collections(by_database: &BTreeMap<String, Vec<CollectionFilter>>) -> Value {
+    Value::Object(by_database.iter().map(|(database, list)| (database.clone(), filters(list))).collect())
+}
+
+fn name_mapping(spec: &TaskSpec) -> Value {
+    let mappings = spec.name_mapping.iter().map(|mapping| {
+        json!({
+            "source_db": mapping.source_db,
+            "target_db": mapping.target_db,
+            "collection_mapping": mapping.collections,
+        })
+    });
+    mappings.collect()
+}
