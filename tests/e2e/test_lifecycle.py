@@ -84,11 +84,12 @@ def test_a_task_created_paused_starts_when_resumed(scene):
 
 
 def test_another_schema_at_the_target_stops_that_collection_only(scene):
-    good, bad = scene.create(simple("good")), scene.create(simple("bad"))
     scene.standby.create_database(scene.database)
     scene.standby.create_collection(scene.database, schema(
         "bad", key(), field("vector", Type.FloatVector, dim=8), field("number", Type.Double),
         field("text", Type.VarChar, max_length=256)))
+    scene.standby.tick(scene.database, "bad")
+    good, bad = scene.create(simple("good")), scene.create(simple("bad"))
     for writer in (good, bad):
         writer.insert(some(writer.schema, range(50)))
     task = scene.replicate()

@@ -47,6 +47,7 @@ class Stand:
         self.standby.create_database("elsewhere")
         for number in range(ODD_COLLECTIONS):
             self.standby.create_collection("elsewhere", simple(f"odd_{number}"))
+            self.standby.tick("elsewhere", f"odd_{number}")
 
     def start_harrier(self) -> None:
         say("starting a coordinator and two workers")
