@@ -6,3 +6,4 @@ pub mod leader;
 pub mod planner;
 pub mod raft;
 pub mod registry;
+pub mod seal;
