@@ -5,6 +5,7 @@
 
 pub mod byte_pool;
 pub mod config;
+pub mod message;
 pub mod session;
 pub mod traffic;
 

@@ -1,0 +1,36 @@
+//! The codecs of the source log's messages: bytes in, bytes out.
+//!
+//! Columns are never decoded here, except that of the primary key for replays: a message is cut into slices
+//! of the buffer it came in, and each column byte is copied once, into the message that leaves. What this
+//! module does not know is forwarded as it came, and never merged with anything.
+//!
+//! Pure: no clock, no IO. Input may be anything; what is no message is a [`CodecError`], never a panic.
+
+mod base;
+mod column;
+mod destination;
+mod elements;
+mod encode;
+mod error;
+mod head;
+mod keys;
+mod merged_delete;
+mod merged_insert;
+mod parsed_delete;
+mod parsed_insert;
+mod scan;
+mod stamp;
+mod timetick;
+mod vector_column;
+
+#[cfg(test)]
+mod tests;
+
+pub use destination::Destination;
+pub use error::{CodecError, MergeRefusal};
+pub use head::{Head, RowsHead, distinct_timestamps, read_head, row_timestamps};
+pub use keys::primary_keys;
+pub use merged_delete::MergedDelete;
+pub use merged_insert::MergedInsert;
+pub use stamp::Stamp;
+pub use timetick::timetick;
