@@ -5,7 +5,8 @@ use std::path::Path;
 use axum::http::Method;
 use serde_json::json;
 
-use super::server::{Server, merge};
+use super::server::{Server, merge, sealer};
+use crate::seal::TargetSecrets;
 
 const SECRETS: [&str; 3] = ["s3cret-password", "s3cret-token", "s3cret-user"];
 
@@ -36,7 +37,21 @@ async fn secrets_never_leave() {
         "collection_infos": [{ "name": "b" }]
     });
     let first = server.create(by_host).await;
-    server.create(by_uri).await;
+    let second = server.create(by_uri).await;
+
+    // They are kept, sealed.
+    let opened = |task_id: &str| {
+        let sealed = server.registry.read(|registry| registry.tasks[task_id].secrets.clone());
+        TargetSecrets::open(&sealed, &sealer()).unwrap()
+    };
+    let user_and_password = TargetSecrets {
+        token: None,
+        username: Some("s3cret-user".into()),
+        password: Some("s3cret-password".into()),
+    };
+    assert!(opened(&first) == user_and_password);
+    let token = Some("s3cret-user:s3cret-token".into());
+    assert!(opened(&second) == TargetSecrets { token, ..TargetSecrets::default() });
 
     assert_clean("list", server.cdc("list", json!({})).await.text.as_bytes());
     assert_clean("get", server.cdc("get", json!({ "task_id": first })).await.text.as_bytes());

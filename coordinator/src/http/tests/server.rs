@@ -18,7 +18,7 @@ use crate::http::probe::{ProbeError, TargetFacts, TargetProber};
 use crate::http::{AppParts, router};
 use crate::leader::LeaderView;
 use crate::raft::{RaftOptions, Registry};
-use crate::seal::Sealer;
+use crate::seal::{Sealer, SealingKey};
 
 /// Answers every probe with what it was told last, and counts.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl Server {
         let router = router(AppParts {
             registry: registry.clone(),
             leader: LeaderView::default(),
-            sealer: sealer(folder.path()),
+            sealer: sealer(),
             config: Arc::new(config),
             process_metrics: None,
             prober: target.clone(),
@@ -176,8 +176,9 @@ async fn open_registry(folder: &Path) -> Registry {
     registry
 }
 
-fn sealer(_folder: &Path) -> Sealer {
-    Sealer
+/// The sealer of every server here.
+pub(super) fn sealer() -> Sealer {
+    Sealer::new(&SealingKey::from_text("test", "0a".repeat(32).as_bytes()).unwrap())
 }
 
 /// JSON merge patch: objects are merged, `null` removes, everything else replaces.
