@@ -15,7 +15,7 @@ from harness.compare import Comparison, Name
 from harness.console import say
 from harness.pair import Pair
 from harness.ports import PortTaken, require_free
-from harness.process import end_all
+from harness.process import Died, end_all
 from harness.rpc import Rpc
 
 from . import task
@@ -137,7 +137,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("ending")
         code = 0
-    except AssertionError as error:
+    except (AssertionError, Died) as error:
         say(f"failed: {error}")
     finally:
         if demo is not None:

@@ -22,13 +22,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def stand(request):
-    stand = Stand()
+    stand, started = Stand(), False
     try:
         stand.start_servers()
         stand.start_harrier()
+        started = True
         yield stand
     finally:
-        stand.stop(keep=request.session.testsfailed > 0)
+        stand.stop(keep=not started or request.session.testsfailed > 0)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 LOG_TAIL_BYTES = 6000
 
 
-class Died(AssertionError):
-    """A process ended by itself; the message carries the end of its log."""
+class Died(Exception):
+    """A process ended by itself; the message carries the end of its log. Nothing waits on in spite of it."""
 
 
 class Process:
