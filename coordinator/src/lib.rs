@@ -2,8 +2,11 @@
 //! target's catalog to the source's. Knows nothing of the worker role.
 
 pub mod config;
+mod grpc;
 pub mod leader;
 pub mod planner;
 pub mod raft;
 pub mod registry;
 pub mod seal;
+mod serving;
+pub mod target_endpoint;

@@ -9,9 +9,10 @@ use harrier_proto::harrier::v1::TargetConnection;
 use super::desired::Connections;
 use crate::registry::task::TargetAddress;
 use crate::registry::{
-    Assign, CollectionFilter, CollectionMapping, Command, Entry, PartitionMapping, Reply, Sealed, ShardPair,
-    State, Target, Task, TaskSpec, TaskState, apply,
+    Assign, CollectionFilter, CollectionMapping, Command, Entry, PartitionMapping, Reply, ShardPair, State,
+    Target, Task, TaskSpec, TaskState, apply,
 };
+use crate::seal::{Sealer, SealingKey, TargetSecrets};
 
 pub(crate) const TASK: &str = "task-1";
 pub(crate) const TARGET: &str = "00000000000000aa";
@@ -45,7 +46,7 @@ pub(crate) fn create_task(id: &str) -> Command {
     let task = Task {
         id: id.to_owned(),
         spec,
-        secrets: Sealed { key_id: "k".to_owned(), nonce: Vec::new(), ciphertext: Vec::new() },
+        secrets: TargetSecrets::default().seal(&sealer()).unwrap(),
         target_id: TARGET.to_owned(),
         state: TaskState::Initial,
         created_ms: 0,
@@ -122,4 +123,8 @@ pub(crate) fn connections(tasks: &[&str]) -> Connections {
         ((*task_id).to_owned(), Arc::new(connection))
     };
     tasks.iter().map(connection).collect()
+}
+
+pub(crate) fn sealer() -> Sealer {
+    Sealer::new(&SealingKey::from_text("test", "11".repeat(32).as_bytes()).unwrap())
 }

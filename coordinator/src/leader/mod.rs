@@ -1,22 +1,52 @@
-//! What exists only while this node leads.
+//! What exists only while this node leads: who lives, who gets what, what is told to workers and what they told.
+//!
+//! ```text
+//! worker -> sessions -> pending -> commit ---> registry: checkpoints
+//!              |  ^        board, traffic ---> LeaderView -> http, catalog sync
+//!              v  |
+//!           workers (leases) -> assign: planner -> registry: owners
+//!              |  desired_cache <------------------- |
+//!              +---- the answer, after leadership_check
+//! ```
+//!
+//! Nothing here is replicated; a new leader learns it from heartbeats. It tells nobody anything before the group has
+//! confirmed that it leads, and calls nobody dead before a lease and its margin have passed since it began.
 
+mod assign;
 mod board;
 mod checkpoint;
+mod commit;
+mod connections;
 mod desired;
+mod desired_cache;
+mod leadership;
+mod leadership_check;
+mod leading;
 mod pending;
 mod reason;
 mod reasons;
 mod release;
+mod sessions;
 mod shared;
+mod tenure;
 mod traffic;
 mod view;
+mod wall_clock;
 mod workers;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 pub use board::{MissingPartitions, SenderInfo, ShardInfo};
 pub use reason::TaskReason;
 pub use traffic::{OTHER, TrafficCount, TrafficCounter, TrafficKey};
 pub use view::{LeaderView, SenderError};
 pub use workers::WorkerInfo;
+
+pub(crate) use leadership::{LeaderParts, Leadership};
+pub(crate) use leading::Times;
+pub(crate) use sessions::Sessions;

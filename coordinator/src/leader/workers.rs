@@ -129,6 +129,13 @@ impl WorkerTable {
         Ok(Touched { known: worker.info.registered, newest, changed })
     }
 
+    /// The worker is about to leave: what it gives back must not be given to it again.
+    pub(crate) fn drain(&mut self, worker_id: &str) {
+        if let Some(worker) = self.workers.get_mut(worker_id) {
+            worker.info.draining = true;
+        }
+    }
+
     /// The worker has said its last word.
     pub(crate) fn leave(&mut self, worker_id: &str) {
         self.workers.remove(worker_id);
@@ -185,6 +192,10 @@ impl WorkerTable {
     /// Everything that was planned over their heads is in the state now.
     pub(crate) fn unfence(&mut self) {
         self.fenced.clear();
+    }
+
+    pub(crate) fn any_registered(&self) -> bool {
+        self.workers.values().any(|worker| worker.info.registered)
     }
 
     pub(crate) fn infos(&self) -> Vec<WorkerInfo> {

@@ -1,0 +1,41 @@
+//! The port that workers call, with a limit on everything.
+
+use std::io;
+use std::time::Duration;
+
+use harrier_proto::harrier::v1::coordinator_server::CoordinatorServer;
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::leader::Sessions;
+use crate::serving::Serving;
+
+/// Reports of thousands of shards fit; a desired set too.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A worker has one heartbeat under way, and a few while it comes and goes.
+const CONNECTION_CALLS_MAX: usize = 32;
+/// Longer than the group may take to confirm or to commit.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a connection on which nothing moves.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves on a port that is open already.
+pub(crate) fn serve(listener: TcpListener, sessions: Sessions) -> io::Result<Serving> {
+    let address = listener.local_addr()?;
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE_INTERVAL));
+    let service = CoordinatorServer::new(sessions)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let server = Server::builder()
+        .concurrency_limit_per_connection(CONNECTION_CALLS_MAX)
+        .timeout(CALL_TIMEOUT)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(service);
+    Ok(Serving::start(address, |cancel| {
+        server.serve_with_incoming_shutdown(incoming, cancel.cancelled_owned())
+    }))
+}

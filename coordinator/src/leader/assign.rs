@@ -1,0 +1,137 @@
+//! Runs the planner and brings its plans into the registry.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::leading::Leading;
+use super::reasons::Observed;
+use super::wall_clock::now_ms;
+use crate::planner::{Plan, plan};
+use crate::registry::{Assign, Command, Refusal, Reply};
+
+/// How often reasons are composed and what is gone is forgotten.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs until cancelled.
+pub(crate) async fn run(leading: Arc<Leading>, cancelled: CancellationToken) {
+    let mut planning = Planning { leading: &leading, balanced_at: None, housekeeping_at: None };
+    let mut interval = tokio::time::interval(leading.times.plan_interval);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancelled.cancelled() => return,
+            _ = interval.tick() => {}
+            () = leading.plan_now.notified() => {}
+        }
+        planning.round().await;
+    }
+}
+
+struct Planning<'a> {
+    leading: &'a Leading,
+    balanced_at: Option<Instant>,
+    housekeeping_at: Option<Instant>,
+}
+
+impl Planning<'_> {
+    async fn round(&mut self) {
+        let leading = self.leading;
+        leading.connections.refresh(&leading.registry).await;
+        let now = Instant::now();
+        for worker in leading.shared.workers().expire(now) {
+            tracing::warn!(
+                worker_id = worker.worker_id,
+                description = worker.description,
+                last_seen_ms = worker.last_seen_ms,
+                "the lease of a worker has ended"
+            );
+        }
+        let plan = self.plan(now);
+        self.keep_house(&plan, now);
+        self.commit(plan).await;
+    }
+
+    fn plan(&self, now: Instant) -> Plan {
+        let cooldown = self.leading.times.rebalance_cooldown;
+        let may_balance = self.balanced_at.is_none_or(|at| now.saturating_duration_since(at) >= cooldown);
+        let shared = &self.leading.shared;
+        self.leading.registry.read(|state| {
+            let released = shared.releases().released(state, now);
+            let liveness = shared.workers().liveness(now).with_released(released);
+            plan(state, &liveness, may_balance)
+        })
+    }
+
+    /// While the plan is on its way, the dead workers that it takes senders from get no answer: one that comes back
+    /// at this moment must not have its lease renewed on senders that are somebody else's a moment later.
+    async fn commit(&mut self, plan: Plan) {
+        let leading = self.leading;
+        let still_fencing = leading.shared.workers().is_fencing();
+        if plan.assignments.is_empty() && !still_fencing {
+            return;
+        }
+        if !leading.shared.workers().fence(&plan.taken_from) {
+            leading.plan_now.notify_one();
+            return;
+        }
+        // Empty after a plan of which nobody knows what became: entries are in order, so when this one is in, that
+        // one is in, or never will be.
+        let command = Command::AssignSenders { assignments: plan.assignments.clone() };
+        match leading.registry.propose(command).await {
+            Ok(Reply::Done) => {
+                leading.shared.workers().unfence();
+                plan.assignments.iter().for_each(log_assignment);
+                if plan.balanced.is_some() {
+                    self.balanced_at = Some(Instant::now());
+                }
+            }
+            Ok(Reply::Refused(Refusal::Stale)) => {
+                leading.shared.workers().unfence();
+                leading.plan_now.notify_one();
+            }
+            Ok(reply) => {
+                leading.shared.workers().unfence();
+                tracing::error!(?reply, "the registry refused new owners");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "new owners could not be committed, they are planned again");
+                tokio::time::sleep(leading.times.plan_interval).await;
+            }
+        }
+    }
+
+    fn keep_house(&mut self, plan: &Plan, now: Instant) {
+        if self.housekeeping_at.is_some_and(|at| now.saturating_duration_since(at) < HOUSEKEEPING_EVERY) {
+            return;
+        }
+        self.housekeeping_at = Some(now);
+        let leading = self.leading;
+        let any_worker = leading.shared.workers().any_registered();
+        let connection_errors = leading.connections.errors();
+        leading.registry.read(|state| {
+            let mut board = leading.shared.board();
+            board.retain_current(state);
+            let observed = Observed {
+                board: &board,
+                connection_errors: &connection_errors,
+                waiting: &plan.waiting,
+                any_worker,
+                now_ms: now_ms(),
+            };
+            leading.shared.reasons().refresh(state, &observed);
+            let tasks: BTreeSet<_> = state.tasks.keys().cloned().collect();
+            leading.shared.traffic().retain_tasks(&tasks);
+        });
+    }
+}
+
+fn log_assignment(assign: &Assign) {
+    match &assign.owner {
+        Some(worker_id) => tracing::info!(sender_id = assign.sender_id, worker_id, "sender assigned"),
+        None => tracing::info!(sender_id = assign.sender_id, "sender taken from its worker"),
+    }
+}

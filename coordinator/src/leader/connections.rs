@@ -1,0 +1,121 @@
+//! How to reach the targets: opened secrets and files, read once per task and kept in memory only.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use harrier_proto::harrier::v1::TargetConnection;
+
+use super::desired::Connections;
+use crate::raft::Registry;
+use crate::registry::{Task, TaskId};
+use crate::seal::Sealer;
+use crate::target_endpoint::{self, TargetEndpointError};
+
+/// How long after a failure it is tried again: somebody has to repair a file meanwhile.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The connections of the tasks that exist.
+pub(crate) struct ConnectionCache {
+    sealer: Sealer,
+    /// For tasks that say nothing.
+    connect_timeout: Duration,
+    cached: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    /// Rises whenever `connections` changes.
+    generation: u64,
+    connections: Connections,
+    /// When the task of each entry was created: a task may be deleted and created again under its id.
+    created_ms: BTreeMap<TaskId, u64>,
+    failures: BTreeMap<TaskId, (Instant, String)>,
+}
+
+impl ConnectionCache {
+    pub(crate) fn new(sealer: Sealer, connect_timeout: Duration) -> Self {
+        Self { sealer, connect_timeout, cached: Mutex::default() }
+    }
+
+    /// Follows the tasks of the registry. Cheap when nothing changed.
+    pub(crate) async fn refresh(&self, registry: &Registry) {
+        let now = Instant::now();
+        let missing: Vec<Task> = registry.read(|state| {
+            let mut cached = self.lock();
+            cached.forget_others(&state.tasks);
+            state.tasks.values().filter(|task| cached.wants(task, now)).cloned().collect()
+        });
+        for task in missing {
+            let opened = self.open(&task).await;
+            let mut cached = self.lock();
+            match opened {
+                Ok(connection) => {
+                    cached.failures.remove(&task.id);
+                    cached.created_ms.insert(task.id.clone(), task.created_ms);
+                    cached.connections.insert(task.id, Arc::new(connection));
+                    cached.generation += 1;
+                }
+                Err(error) => {
+                    tracing::warn!(task_id = %task.id, %error, "the target of a task cannot be connected to");
+                    cached.failures.insert(task.id, (Instant::now(), error));
+                }
+            }
+        }
+    }
+
+    /// Reads files, hence not on a thread of the runtime.
+    async fn open(&self, task: &Task) -> Result<TargetConnection, String> {
+        let (task, sealer, connect_timeout) = (task.clone(), self.sealer.clone(), self.connect_timeout);
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut endpoint = target_endpoint::endpoint(&task, &sealer)?;
+            if task.spec.target.connect_timeout == 0 {
+                endpoint.connect_timeout = connect_timeout;
+            }
+            Ok(endpoint.to_wire(task.target_id))
+        });
+        match opened.await {
+            Ok(result) => result.map_err(|error: TargetEndpointError| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        self.lock().connections.clone()
+    }
+
+    /// What is the matter, by task.
+    pub(crate) fn errors(&self) -> BTreeMap<TaskId, String> {
+        let cached = self.lock();
+        cached.failures.iter().map(|(task_id, (_, message))| (task_id.clone(), message.clone())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cached> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cached {
+    fn forget_others(&mut self, tasks: &BTreeMap<TaskId, Task>) {
+        let before = self.connections.len();
+        let created_ms = &self.created_ms;
+        self.connections.retain(|task_id, _| {
+            tasks.get(task_id).is_some_and(|task| created_ms.get(task_id) == Some(&task.created_ms))
+        });
+        if self.connections.len() != before {
+            self.generation += 1;
+        }
+        self.created_ms.retain(|task_id, _| self.connections.contains_key(task_id));
+        self.failures.retain(|task_id, _| tasks.contains_key(task_id));
+    }
+
+    fn wants(&self, task: &Task, now: Instant) -> bool {
+        let failed_lately =
+            |(when, _): &(Instant, String)| now.saturating_duration_since(*when) < RETRY_AFTER;
+        !self.connections.contains_key(&task.id) && !self.failures.get(&task.id).is_some_and(failed_lately)
+    }
+}
