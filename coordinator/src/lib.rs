@@ -3,6 +3,7 @@
 
 pub mod config;
 mod grpc;
+pub mod http;
 pub mod leader;
 pub mod planner;
 pub mod raft;
