@@ -87,6 +87,7 @@ impl PullWindow {
         self.open.push_back((id, body));
         if self.open.len() > OPEN_MAX {
             self.open.pop_front();
+            self.settle();
         }
         id
     }
@@ -121,11 +122,13 @@ impl PullWindow {
         self.settle();
     }
 
-    /// The sums follow the server's counting of bytes closely, but need not match it for ever.
+    /// The sums follow the server's counting closely, but need not match it for ever: no more can come than the open
+    /// requests ask for, because all messages of a request come before its end.
     fn settle(&mut self) {
-        if self.open.is_empty() {
-            (self.messages_due, self.bytes_due) = (0, 0);
-        }
+        let messages = self.open.iter().map(|(_, body)| body.messages).sum();
+        let bytes = self.open.iter().map(|(_, body)| body.bytes).sum();
+        self.messages_due = self.messages_due.min(messages);
+        self.bytes_due = self.bytes_due.min(bytes);
     }
 }
 
