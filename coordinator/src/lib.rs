@@ -1,13 +1,10 @@
 //! The coordinator role: owns the task registry, serves the HTTP API, assigns senders to workers and drives the
 //! target's catalog to the source's. Knows nothing of the worker role.
 
+pub mod catalog_sync;
 pub mod config;
-mod grpc;
-pub mod http;
 pub mod leader;
 pub mod planner;
 pub mod raft;
 pub mod registry;
 pub mod seal;
-mod serving;
-pub mod target_endpoint;

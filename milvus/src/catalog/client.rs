@@ -76,11 +76,11 @@ impl CatalogClient {
         Ok(CatalogWatch { mirror, watch, prefix: self.prefix.clone() })
     }
 
-    /// Ids of the partitions that a collection has now, from the quorum; also of those being dropped.
+    /// Ids of the partitions that a collection has now, from the quorum; not of those that are being dropped.
     ///
     /// # Errors
     /// When etcd cannot be read.
-    pub async fn partition_ids(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError> {
+    pub async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError> {
         let prefixes = [
             format!("{}partitions/{collection_id}/", self.prefix),
             // Collections of old clusters hold their partitions themselves.
@@ -90,7 +90,7 @@ impl CatalogClient {
         for kv in &self.etcd.list(&prefixes).await?.keys {
             mirror.apply(self.relative(&kv.key), Some(&kv.value));
         }
-        Ok(mirror.partition_ids(collection_id))
+        Ok(mirror.living_partitions(collection_id))
     }
 
     /// A timestamp above every one that the source has handed out until now. It is reserved ahead (3 s).

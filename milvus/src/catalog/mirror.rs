@@ -83,10 +83,11 @@ impl CatalogMirror {
         }
     }
 
-    pub(super) fn partition_ids(&self, collection_id: i64) -> BTreeSet<i64> {
-        let own = self.partitions.get(&collection_id).into_iter().flat_map(|partitions| partitions.keys());
+    pub(super) fn living_partitions(&self, collection_id: i64) -> BTreeSet<i64> {
+        let own = self.partitions.get(&collection_id).into_iter().flat_map(|partitions| partitions.values());
+        let own = own.filter(|partition| !partition.state.is_gone()).map(|partition| partition.id);
         let inner = self.collections.get(&collection_id).into_iter().flat_map(|info| &info.partition_i_ds);
-        own.chain(inner).copied().collect()
+        own.chain(inner.copied()).collect()
     }
 
     /// The catalog as it is at this revision.

@@ -1,0 +1,181 @@
+//! One collection: found or created at the target, compared, its shards and partitions paired.
+
+use std::collections::BTreeMap;
+
+use harrier_milvus::catalog::{ObjectState, SourceCollection, SourcePartition};
+use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection};
+use harrier_milvus::tso::Timestamp;
+
+use super::Problem;
+use super::names::TargetName;
+use super::partitions::{self, Counterparts, PartitionRules};
+use super::plan::Wanted;
+use super::ports::{SourceReads, TargetCatalog};
+use super::schema;
+use super::start::start_position;
+use crate::registry::{CollectionMapping, PartitionMapping, ShardPair};
+
+/// What a collection is brought to the target with.
+pub(super) struct Bringing<'a> {
+    pub(super) task_id: &'a str,
+    pub(super) source: &'a dyn SourceReads,
+    pub(super) target: &'a dyn TargetCatalog,
+    pub(super) mappings: &'a BTreeMap<i64, CollectionMapping>,
+    pub(super) rules: PartitionRules<'a>,
+    /// Whether this run of the sync created the target's collection of that id; then it is empty, because nothing is
+    /// written before its mapping is committed.
+    pub(super) created_here: &'a (dyn Fn(i64) -> bool + Sync),
+    /// Notes that it did.
+    pub(super) note_created: &'a (dyn Fn(i64) + Sync),
+}
+
+/// The mapping of one collection, and problems of single partitions.
+pub(super) async fn bring(
+    with: &Bringing<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<(CollectionMapping, Vec<Problem>), Problem> {
+    let (source, name) = (wanted.source, &wanted.name);
+    let about = |problem: Problem| problem.of(format_args!("collection {}.{}", source.db_name, source.name));
+    let description = find_or_create(with, source, name).await.map_err(about)?;
+    refuse_taken(with.mappings, source, name, &description)?;
+    if let Some(conflict) = schema::conflict(source, &description, name) {
+        return Err(conflict);
+    }
+    let living: Vec<&SourcePartition> =
+        source.partitions.values().filter(|partition| partition.state == ObjectState::Created).collect();
+    let paired =
+        partitions::counterparts(with.target, name, source, &living, &BTreeMap::new(), with.rules).await;
+    let Counterparts { mut found, problems } = paired.map_err(about)?;
+    let gone = source.partitions.values().filter(|partition| partition.state.is_gone());
+    found.extend(gone.map(|partition| (partition.id, partitions::dropped(&partition.name))));
+    let replay_until = replay_until(with, &description).await.map_err(about)?;
+    let shards = shard_pairs(wanted, &description, replay_until)?;
+    Ok((mapping(with.task_id, wanted, &description, shards, found), problems))
+}
+
+async fn find_or_create(
+    with: &Bringing<'_>,
+    source: &SourceCollection,
+    name: &TargetName,
+) -> Result<CollectionDescription, Problem> {
+    match with.target.describe_collection(&name.db, &name.collection).await {
+        Err(ClientError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+        Ok(description) => return Ok(description),
+    }
+    let created = with.target.create_collection(&new_collection(source, name)).await;
+    let described = with.target.describe_collection(&name.db, &name.collection).await;
+    match (created, described) {
+        (Ok(()), Ok(description)) => {
+            tracing::info!(collection = %name, id = description.id, "created a collection at the target");
+            (with.note_created)(description.id);
+            Ok(description)
+        }
+        // A call whose answer was lost has created it all the same; somebody else may have, too.
+        (Err(_), Ok(description)) => Ok(description),
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error.into()),
+    }
+}
+
+fn new_collection(source: &SourceCollection, name: &TargetName) -> NewCollection {
+    let living =
+        source.partitions.values().filter(|partition| partition.state == ObjectState::Created).count();
+    NewCollection {
+        db: name.db.clone(),
+        name: name.collection.clone(),
+        schema: source.schema.clone(),
+        shards_num: u32::try_from(source.shards.len()).unwrap_or(u32::MAX),
+        consistency_level: source.consistency_level as i32,
+        properties: source.properties.clone(),
+        num_partitions: i64::try_from(living).unwrap_or(i64::MAX),
+        msg_timestamp: source.created_ts,
+    }
+}
+
+/// The name may lead to a collection that stands for another one of the source, or that has another name.
+fn refuse_taken(
+    mappings: &BTreeMap<i64, CollectionMapping>,
+    source: &SourceCollection,
+    name: &TargetName,
+    description: &CollectionDescription,
+) -> Result<(), Problem> {
+    let own = format!("{}.{}", source.db_name, source.name);
+    if description.name != name.collection {
+        return Err(Problem::operator(format!(
+            "collection {own} cannot be created as {name}: that is an alias of {} at the target; drop the alias there, or \
+             give the collection another name with name_mapping",
+            description.name
+        )));
+    }
+    let holder = mappings
+        .values()
+        .find(|mapping| mapping.target_id == description.id && mapping.source_id != source.id);
+    let Some(holder) = holder else { return Ok(()) };
+    Err(Problem::operator(if holder.dropped {
+        format!(
+            "collection {own} was dropped and created again at the source, and the target still has the old {name} with \
+             its rows: drop that one at the target"
+        )
+    } else {
+        format!(
+            "collection {own} cannot be created as {name}: that name is held by the copy of collection {} of the source, \
+             which was renamed; give this one another name with name_mapping",
+            holder.source_id
+        )
+    }))
+}
+
+/// What was in the collection before may have come from this log: it is replayed so that nothing doubles, up to now.
+async fn replay_until(
+    with: &Bringing<'_>,
+    description: &CollectionDescription,
+) -> Result<Timestamp, Problem> {
+    if (with.created_here)(description.id) {
+        return Ok(0);
+    }
+    // Rows older than the collection are silently dropped by a standby, so they have to be stamped anew, too.
+    Ok(with.source.timestamp_upper_bound().await?.max(description.created_timestamp))
+}
+
+fn shard_pairs(
+    wanted: &Wanted<'_>,
+    description: &CollectionDescription,
+    replay_until: Timestamp,
+) -> Result<Vec<ShardPair>, Problem> {
+    // Both are in the order of the shard index, and equally many.
+    let pairs = wanted.source.shards.iter().zip(&description.shards).map(|(source, target)| {
+        Ok(ShardPair {
+            source_vchannel: source.vchannel.clone(),
+            source_pchannel: source.pchannel.clone(),
+            target_vchannel: target.vchannel.clone(),
+            target_pchannel: target.pchannel.clone(),
+            start_position: start_position(&wanted.positions, wanted.source, source)?,
+            replay_until,
+        })
+    });
+    pairs.collect()
+}
+
+fn mapping(
+    task_id: &str,
+    wanted: &Wanted<'_>,
+    description: &CollectionDescription,
+    shards: Vec<ShardPair>,
+    partitions: BTreeMap<i64, PartitionMapping>,
+) -> CollectionMapping {
+    let source = wanted.source;
+    CollectionMapping {
+        task_id: task_id.to_owned(),
+        source_id: source.id,
+        source_db: source.db_name.clone(),
+        source_name: source.name.clone(),
+        target_id: description.id,
+        target_db: wanted.name.db.clone(),
+        target_name: wanted.name.collection.clone(),
+        primary_field_id: source.primary_field().map(|field| field.field_id).unwrap_or_default(),
+        created_ts: source.created_ts,
+        shards,
+        partitions,
+        dropped: false,
+    }
+}

@@ -1,0 +1,36 @@
+//! Brings the target's catalog to the source's, as far as rows need it: databases, collections, partitions. One loop
+//! per running task, and one watcher of the source for all of them; owned by the leader, gone with it.
+//!
+//! Creates only, and only on targets of tasks that run; never drops, renames or changes anything at a target. Every
+//! step can be repeated: what is there is found by name and compared, and a collection counts only once its mapping is
+//! committed.
+//!
+//! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
+//! of object each), `round`, `task_loop`, `watcher`, `supervisor`.
+
+mod collections;
+mod databases;
+mod names;
+mod partitions;
+mod plan;
+mod ports;
+mod problem;
+mod registry_port;
+mod round;
+mod schema;
+mod selection;
+mod start;
+mod supervisor;
+mod task_loop;
+mod watcher;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
+pub use ports::{Connector, Coordination, MilvusConnector, SourceReads, TargetCatalog};
+pub use problem::Problem;
+pub use registry_port::RegistryPort;
+pub use supervisor::{CatalogSync, Options};
+pub use watcher::{SourceState, SourceWatcher};

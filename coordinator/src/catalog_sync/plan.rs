@@ -1,0 +1,210 @@
+//! What is to be done for a task: its filters and the source's catalog against what is mapped. Pure.
+
+use std::collections::BTreeMap;
+
+use harrier_milvus::catalog::{CatalogSnapshot, ObjectState, SourceCollection};
+
+use super::Problem;
+use super::names::{TargetName, target_name};
+use super::selection::Selection;
+use crate::registry::{CollectionMapping, TaskSpec};
+
+/// What is to be done.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Plan<'a> {
+    /// Mapped collections that are gone from the source.
+    pub(super) gone: Vec<i64>,
+    /// Collections without a mapping, oldest first.
+    pub(super) collections: Vec<Wanted<'a>>,
+    /// New partitions of mapped collections: source collection, and partition ids.
+    pub(super) partitions: Vec<(&'a SourceCollection, Vec<i64>)>,
+    /// What cannot be done.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A collection that needs a counterpart.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wanted<'a> {
+    pub(super) source: &'a SourceCollection,
+    pub(super) name: TargetName,
+    /// Start positions by vchannel, from the filter.
+    pub(super) positions: BTreeMap<String, String>,
+}
+
+impl Plan<'_> {
+    /// Whether anything has to be done at the target or in the registry.
+    pub(super) fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.collections.is_empty() && self.partitions.is_empty()
+    }
+}
+
+pub(super) fn plan<'a>(
+    spec: &TaskSpec,
+    selection: &Selection,
+    snapshot: &'a CatalogSnapshot,
+    mappings: &BTreeMap<i64, CollectionMapping>,
+) -> Plan<'a> {
+    let mut plan = Plan::default();
+    for (id, mapping) in mappings.iter().filter(|(_, mapping)| !mapping.dropped) {
+        if !snapshot.is_alive(*id) {
+            plan.gone.push(*id);
+        } else if let Some(source) = snapshot.collections.get(id) {
+            let new = new_partitions(source, mapping);
+            if !new.is_empty() {
+                plan.partitions.push((source, new));
+            }
+        }
+    }
+    for source in snapshot.collections.values() {
+        let is_new = source.state == ObjectState::Created && !mappings.contains_key(&source.id);
+        if !is_new || !database_is_there(snapshot, source) {
+            continue;
+        }
+        if let Some(filter) = selection.filter(&source.db_name, &source.name) {
+            plan.collections.push(Wanted {
+                source,
+                name: target_name(&spec.name_mapping, &source.db_name, &source.name),
+                positions: filter.positions.clone(),
+            });
+        }
+    }
+    for (id, reason) in snapshot.unreadable.iter().filter(|(id, _)| !mappings.contains_key(id)) {
+        plan.problems.push(Problem::bug(format!("collection {id} of the source cannot be read: {reason}")));
+    }
+    plan.collections.sort_by_key(|wanted| (wanted.source.created_ts, wanted.source.id));
+    refuse_shared_names(&mut plan);
+    plan
+}
+
+/// A database that is being dropped takes its collections along.
+fn database_is_there(snapshot: &CatalogSnapshot, source: &SourceCollection) -> bool {
+    snapshot.databases.get(&source.db_id).is_some_and(|database| !database.state.is_gone())
+}
+
+fn new_partitions(source: &SourceCollection, mapping: &CollectionMapping) -> Vec<i64> {
+    let living = source.partitions.values().filter(|partition| partition.state == ObjectState::Created);
+    living.map(|partition| partition.id).filter(|id| !mapping.partitions.contains_key(id)).collect()
+}
+
+/// Two collections into one would mix their rows: the older one has the name.
+fn refuse_shared_names(plan: &mut Plan<'_>) {
+    let mut holders: BTreeMap<TargetName, String> = BTreeMap::new();
+    let problems = &mut plan.problems;
+    plan.collections.retain(|wanted| {
+        let own = format!("{}.{}", wanted.source.db_name, wanted.source.name);
+        let Some(holder) = holders.get(&wanted.name) else {
+            holders.insert(wanted.name.clone(), own);
+            return true;
+        };
+        let name = &wanted.name;
+        problems.push(Problem::operator(format!(
+            "collections {holder} and {own} of the source would both be {name} at the target: change name_mapping, or \
+             exclude one of them"
+        )));
+        false
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::super::fixtures::{mapping_of, partition, snapshot_of, source_collection, spec};
+    use super::*;
+    use crate::registry::task::NameMapping;
+    use proptest::prelude::*;
+
+    fn planned<'a>(
+        spec: &TaskSpec,
+        snapshot: &'a CatalogSnapshot,
+        mappings: &[CollectionMapping],
+    ) -> Plan<'a> {
+        let mappings = mappings.iter().map(|mapping| (mapping.source_id, mapping.clone())).collect();
+        plan(spec, &Selection::new(spec), snapshot, &mappings)
+    }
+
+    #[test]
+    fn new_collections_are_wanted_and_gone_ones_leave() {
+        let kept = source_collection(1, "kept", 1);
+        let mut dropping = source_collection(2, "dropping", 1);
+        dropping.state = ObjectState::Dropping;
+        let mut creating = source_collection(3, "creating", 1);
+        creating.state = ObjectState::Creating;
+        let mappings =
+            [mapping_of(&kept), mapping_of(&dropping), mapping_of(&source_collection(9, "vanished", 1))];
+        let snapshot = snapshot_of([kept, dropping, creating, source_collection(4, "new", 1)]);
+        let spec = spec(&["*"]);
+        let plan = planned(&spec, &snapshot, &mappings);
+        assert_eq!(plan.gone, [2, 9]);
+        assert_eq!(plan.collections.iter().map(|wanted| wanted.source.id).collect::<Vec<_>>(), [4]);
+        assert!(plan.partitions.is_empty());
+    }
+
+    #[test]
+    fn a_mapped_collection_keeps_its_mapping_when_it_is_renamed_and_a_dropped_one_stays_dropped() {
+        let mut renamed = source_collection(1, "orders", 1);
+        let mut dropped = mapping_of(&source_collection(2, "orders", 1));
+        dropped.dropped = true;
+        let mappings = [mapping_of(&renamed), dropped];
+        renamed.name = "unselected".into();
+        let snapshot = snapshot_of([renamed, source_collection(2, "orders", 1)]);
+        assert!(planned(&spec(&["orders"]), &snapshot, &mappings).is_empty());
+    }
+
+    #[test]
+    fn new_partitions_of_mapped_collections_are_found() {
+        let mut source = source_collection(1, "a", 1);
+        let mappings = [mapping_of(&source)];
+        source.partitions.insert(50, partition(50, "p", ObjectState::Created));
+        source.partitions.insert(51, partition(51, "q", ObjectState::Creating));
+        source.partitions.insert(52, partition(52, "r", ObjectState::Dropping));
+        let snapshot = snapshot_of([source]);
+        let spec = spec(&["*"]);
+        let plan = planned(&spec, &snapshot, &mappings);
+        assert_eq!(plan.partitions[0].1, [50]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_gone_nor_new() {
+        let mapped = source_collection(1, "a", 1);
+        let mappings = [mapping_of(&mapped)];
+        let mut snapshot = snapshot_of([]);
+        snapshot.unreadable.insert(1, "odd".into());
+        snapshot.unreadable.insert(2, "odd".into());
+        let plan = planned(&spec(&["*"]), &snapshot, &mappings);
+        assert!(plan.is_empty());
+        assert_eq!(plan.problems.len(), 1);
+    }
+
+    #[test]
+    fn two_collections_do_not_get_one_name() {
+        let mut spec = spec(&["*"]);
+        let collections = [("b".to_owned(), "a".to_owned())].into();
+        spec.name_mapping.push(NameMapping {
+            source_db: "default".into(),
+            target_db: String::new(),
+            collections,
+        });
+        let snapshot = snapshot_of([source_collection(1, "a", 1), source_collection(2, "b", 1)]);
+        let plan = planned(&spec, &snapshot, &[]);
+        assert_eq!(plan.collections.len(), 1);
+        let message = &plan.problems[0].message;
+        assert!(message.contains("default.a and default.b") && message.contains("name_mapping"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn after_doing_it_nothing_is_left_to_do(ids in proptest::collection::btree_set(1..40_i64, 0..20),
+                                                mapped in proptest::collection::btree_set(1..40_i64, 0..20)) {
+            let snapshot = snapshot_of(ids.iter().map(|id| source_collection(*id, &format!("c{id}"), 1)));
+            let mut mappings: Vec<_> =
+                mapped.iter().map(|id| mapping_of(&source_collection(*id, &format!("c{id}"), 1))).collect();
+            let spec = spec(&["*"]);
+            let plan = planned(&spec, &snapshot, &mappings);
+            for mapping in &mut mappings {
+                mapping.dropped |= plan.gone.contains(&mapping.source_id);
+            }
+            mappings.extend(plan.collections.iter().map(|wanted| mapping_of(wanted.source)));
+            prop_assert!(planned(&spec, &snapshot, &mappings).is_empty());
+        }
+    }
+}

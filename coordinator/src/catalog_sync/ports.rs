@@ -1,0 +1,145 @@
+//! What the sync needs of the world: the source, the targets, and the coordinator around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use harrier_milvus::catalog::{CatalogClient, CatalogError};
+use harrier_milvus::client::{
+    ClientError, CollectionDescription, Endpoint, MilvusClient, NewCollection, Partition,
+};
+use harrier_milvus::tso::Timestamp;
+
+use super::Problem;
+use crate::registry::{CollectionMapping, Command, Reply, Task, TaskId};
+
+/// Reads of the source that must be newer than something that was seen before.
+#[async_trait]
+pub trait SourceReads: Send + Sync + 'static {
+    /// A timestamp above every one that the source has handed out until now.
+    async fn timestamp_upper_bound(&self) -> Result<Timestamp, CatalogError>;
+
+    /// Ids of the partitions of a collection that are there and not being dropped, from the quorum.
+    async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError>;
+}
+
+#[async_trait]
+impl SourceReads for CatalogClient {
+    async fn timestamp_upper_bound(&self) -> Result<Timestamp, CatalogError> {
+        Self::timestamp_upper_bound(self).await
+    }
+
+    async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError> {
+        Self::living_partitions(self, collection_id).await
+    }
+}
+
+/// The catalog of one target.
+#[async_trait]
+pub trait TargetCatalog: Send + Sync + 'static {
+    /// Names of all databases.
+    async fn databases(&self) -> Result<Vec<String>, ClientError>;
+    /// Creates a database; one that exists already is fine.
+    async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError>;
+    /// A collection by its name or an alias.
+    async fn describe_collection(&self, db: &str, name: &str) -> Result<CollectionDescription, ClientError>;
+    /// Creates a collection.
+    async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError>;
+    /// All partitions of a collection.
+    async fn partitions(&self, db: &str, collection: &str) -> Result<Vec<Partition>, ClientError>;
+    /// Creates a partition; one that exists already is fine.
+    async fn create_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError>;
+}
+
+#[async_trait]
+impl TargetCatalog for MilvusClient {
+    async fn databases(&self) -> Result<Vec<String>, ClientError> {
+        self.list_databases().await
+    }
+
+    async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError> {
+        Self::create_database(self, db, at).await
+    }
+
+    async fn describe_collection(&self, db: &str, name: &str) -> Result<CollectionDescription, ClientError> {
+        Self::describe_collection(self, db, name).await
+    }
+
+    async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
+        Self::create_collection(self, new).await
+    }
+
+    async fn partitions(&self, db: &str, collection: &str) -> Result<Vec<Partition>, ClientError> {
+        self.list_partitions(db, collection).await
+    }
+
+    async fn create_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError> {
+        Self::create_partition(self, db, collection, name, at).await
+    }
+}
+
+/// Opens the target of a task.
+#[async_trait]
+pub trait Connector: Send + Sync + 'static {
+    /// Connects with the task's credentials, and makes sure that it is a standby.
+    async fn connect(&self, task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem>;
+}
+
+/// Opens real targets. `endpoint` turns a task into where to and with which secrets, or says what is wrong with them.
+pub struct MilvusConnector<F> {
+    endpoint: F,
+}
+
+impl<F> MilvusConnector<F>
+where
+    F: Fn(&Task) -> Result<Endpoint, String> + Send + Sync + 'static,
+{
+    /// A connector over a function that finds the endpoint of a task.
+    pub const fn new(endpoint: F) -> Self {
+        Self { endpoint }
+    }
+}
+
+#[async_trait]
+impl<F> Connector for MilvusConnector<F>
+where
+    F: Fn(&Task) -> Result<Endpoint, String> + Send + Sync + 'static,
+{
+    async fn connect(&self, task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem> {
+        let endpoint = (self.endpoint)(task).map_err(Problem::operator)?;
+        let client = MilvusClient::connect(&endpoint).await?;
+        client.probe_standby().await?;
+        Ok(Arc::new(client))
+    }
+}
+
+/// The coordinator around the sync.
+#[async_trait]
+pub trait Coordination: Send + Sync + 'static {
+    /// Tasks whose catalog is to be kept in step (initial and running ones), with the time of their creation.
+    fn runnable(&self) -> BTreeMap<TaskId, u64>;
+    /// A task, while it is to be kept in step.
+    fn task(&self, task_id: &str) -> Option<Task>;
+    /// Its mappings by source collection id, also dropped ones.
+    fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping>;
+    /// Partitions that its shards wait for, by source collection id.
+    fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>>;
+    /// Says what is the matter; `None` when all is well.
+    fn set_reason(&self, task_id: &str, problem: Option<Problem>);
+    /// Makes sure that this node leads now: nothing may be done at a target by a leader that was deposed.
+    async fn linearizable(&self) -> Result<(), Problem>;
+    /// Proposes a change of the registry.
+    async fn propose(&self, command: Command) -> Result<Reply, Problem>;
+}

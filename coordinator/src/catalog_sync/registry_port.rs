@@ -1,0 +1,69 @@
+//! The coordinator as the sync sees it: the group's registry and the leader's memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+
+use super::Problem;
+use super::ports::Coordination;
+use crate::leader::{LeaderView, TaskReason};
+use crate::raft::{ProposeError, Registry};
+use crate::registry::{CollectionMapping, Command, Reply, Task, TaskId, TaskState};
+
+/// The registry and the leader's view.
+pub struct RegistryPort {
+    registry: Registry,
+    view: LeaderView,
+}
+
+impl RegistryPort {
+    /// Both belong to the leader on this node.
+    pub const fn new(registry: Registry, view: LeaderView) -> Self {
+        Self { registry, view }
+    }
+}
+
+#[async_trait]
+impl Coordination for RegistryPort {
+    fn runnable(&self) -> BTreeMap<TaskId, u64> {
+        self.registry.read(|state| {
+            let running = state.tasks.values().filter(|task| task.state != TaskState::Paused);
+            running.map(|task| (task.id.clone(), task.created_ms)).collect()
+        })
+    }
+
+    fn task(&self, task_id: &str) -> Option<Task> {
+        let task = self.registry.read(|state| state.tasks.get(task_id).cloned());
+        task.filter(|task| task.state != TaskState::Paused)
+    }
+
+    fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping> {
+        self.registry.read(|state| state.mappings.get(task_id).cloned()).unwrap_or_default()
+    }
+
+    fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>> {
+        let missing = self.view.missing_partitions().into_iter();
+        missing.filter(|((task, _), _)| task == task_id).map(|((_, id), ids)| (id, ids)).collect()
+    }
+
+    fn set_reason(&self, task_id: &str, problem: Option<Problem>) {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        let reason = problem.map(|Problem { class, message }| TaskReason { class, message, since_ms });
+        self.view.set_task_reason(task_id, reason);
+    }
+
+    async fn linearizable(&self) -> Result<(), Problem> {
+        self.registry.linearizable().await.map_err(problem)
+    }
+
+    async fn propose(&self, command: Command) -> Result<Reply, Problem> {
+        self.registry.propose(command).await.map_err(problem)
+    }
+}
+
+/// Whatever the group says, a leader that still is one tries again.
+fn problem(error: ProposeError) -> Problem {
+    Problem::transient(error.to_string())
+}

@@ -1,0 +1,251 @@
+//! One round for one task: everything that the source's catalog asks for now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{FutureExt, StreamExt};
+use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
+
+use super::collections::{self, Bringing};
+use super::names::TargetName;
+use super::partitions::{self, PartitionRules};
+use super::plan::{Plan, Wanted, plan};
+use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
+use super::selection::Selection;
+use super::{Problem, databases};
+use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
+
+/// Collections brought at the same time; the target's root coordinator works them off one by one anyway.
+const BRINGING_MAX: usize = 4;
+
+/// What a task's loop keeps from round to round.
+pub(super) struct Tools {
+    pub(super) coordination: Arc<dyn Coordination>,
+    pub(super) source: Arc<dyn SourceReads>,
+    pub(super) connector: Arc<dyn Connector>,
+    pub(super) default_partition_name: String,
+}
+
+/// What a round learns for the next ones.
+#[derive(Default)]
+pub(super) struct Memory {
+    target: Option<Arc<dyn TargetCatalog>>,
+    /// Target collections that this loop created itself.
+    created: Mutex<BTreeSet<i64>>,
+}
+
+/// How a round went.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) problems: Vec<Problem>,
+    /// Something that is known to come was not there yet: look again soon.
+    pub(super) look_again: bool,
+}
+
+/// Runs one round. An error is one that stopped it.
+pub(super) async fn run(
+    tools: &Tools,
+    memory: &mut Memory,
+    task: &Task,
+    snapshot: &CatalogSnapshot,
+) -> Result<Outcome, Problem> {
+    let selection = Selection::new(&task.spec);
+    let mappings = tools.coordination.mappings(&task.id);
+    let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
+    let first = plan(&task.spec, &selection, snapshot, &mappings);
+    if task.state == TaskState::Running && first.is_empty() && missing.is_empty() {
+        return Ok(Outcome { problems: first.problems, look_again: false });
+    }
+    // From here on things are done: only by a leader that is one, and on what was decided before.
+    tools.coordination.linearizable().await?;
+    let coordination = &*tools.coordination;
+    for source_collection_id in plan(&task.spec, &selection, snapshot, &coordination.mappings(&task.id)).gone
+    {
+        tracing::info!(task = task.id, source_collection_id, "a collection is gone from the source");
+        commit(coordination, Command::DropMapping { task_id: task.id.clone(), source_collection_id }).await?;
+    }
+    let mappings = coordination.mappings(&task.id);
+    let plan = plan(&task.spec, &selection, snapshot, &mappings);
+    let target = match &memory.target {
+        Some(target) => target.clone(),
+        None => memory.target.insert(tools.connector.connect(task).await?).clone(),
+    };
+    let round =
+        Round { tools, task, snapshot, mappings: &mappings, target: &*target, created: &memory.created };
+    round.all(plan, missing).await
+}
+
+/// Shards wait for these, and no mapping names them.
+fn unknown_partitions(
+    mut missing: BTreeMap<i64, BTreeSet<i64>>,
+    mappings: &BTreeMap<i64, CollectionMapping>,
+) -> BTreeMap<i64, BTreeSet<i64>> {
+    missing.retain(|collection, ids| {
+        let Some(mapping) = mappings.get(collection).filter(|mapping| !mapping.dropped) else { return false };
+        ids.retain(|id| *id >= 0 && !mapping.partitions.contains_key(id));
+        !ids.is_empty()
+    });
+    missing
+}
+
+struct Round<'a> {
+    tools: &'a Tools,
+    task: &'a Task,
+    snapshot: &'a CatalogSnapshot,
+    mappings: &'a BTreeMap<i64, CollectionMapping>,
+    target: &'a dyn TargetCatalog,
+    created: &'a Mutex<BTreeSet<i64>>,
+}
+
+impl Round<'_> {
+    async fn all(&self, plan: Plan<'_>, missing: BTreeMap<i64, BTreeSet<i64>>) -> Result<Outcome, Problem> {
+        let mut outcome = Outcome { problems: plan.problems, look_again: false };
+        let wanted = self.with_database(plan.collections, &mut outcome.problems).await?;
+        let jobs: Vec<_> = wanted.iter().map(|wanted| self.collection(wanted).boxed()).collect();
+        let brought: Vec<Vec<Problem>> =
+            futures::stream::iter(jobs).buffer_unordered(BRINGING_MAX).collect().await;
+        outcome.problems.extend(brought.into_iter().flatten());
+        for (source, new) in plan.partitions {
+            if !self.still_runs() {
+                return Ok(outcome);
+            }
+            outcome.problems.extend(self.partitions(source, &new).await);
+        }
+        for (collection_id, ids) in missing {
+            match self.missing(collection_id, &ids).await {
+                Ok(still_missing) => outcome.look_again |= still_missing,
+                Err(problem) => outcome.problems.push(problem),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// A paused or deleted task does nothing at its target, not even the rest of a round.
+    fn still_runs(&self) -> bool {
+        self.tools.coordination.task(&self.task.id).is_some()
+    }
+
+    fn rules(&self) -> PartitionRules<'_> {
+        PartitionRules {
+            ignore_partition: self.task.spec.target.ignore_partition,
+            default_partition_name: &self.tools.default_partition_name,
+        }
+    }
+
+    /// Creates the databases that are needed; collections whose database cannot be had are left out.
+    async fn with_database<'w>(
+        &self,
+        mut wanted: Vec<Wanted<'w>>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Vec<Wanted<'w>>, Problem> {
+        let names: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.name.db.as_str()).collect();
+        let at = wanted.iter().map(|wanted| wanted.source.created_ts).min().unwrap_or_default();
+        let failed = databases::ensure(self.target, names, at).await?;
+        wanted.retain(|wanted| !failed.iter().any(|(db, _)| *db == wanted.name.db));
+        problems.extend(failed.into_iter().map(|(_, problem)| problem));
+        Ok(wanted)
+    }
+
+    async fn collection(&self, wanted: &Wanted<'_>) -> Vec<Problem> {
+        if !self.still_runs() {
+            return Vec::new();
+        }
+        let created = || self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        let bringing = Bringing {
+            task_id: &self.task.id,
+            source: &*self.tools.source,
+            target: self.target,
+            mappings: self.mappings,
+            rules: self.rules(),
+            created_here: &|id| created().contains(&id),
+            note_created: &|id| {
+                created().insert(id);
+            },
+        };
+        let (mapping, mut problems) = match collections::bring(&bringing, wanted).await {
+            Ok(brought) => brought,
+            Err(problem) => return vec![problem],
+        };
+        let (source_id, target_id) = (mapping.source_id, mapping.target_id);
+        match self.commit(Command::MapCollection { mapping: Box::new(mapping) }).await {
+            Ok(()) => tracing::info!(
+                task = self.task.id,
+                source_id,
+                target_id,
+                source = %format_args!("{}.{}", wanted.source.db_name, wanted.source.name),
+                target = %wanted.name,
+                "mapped a collection"
+            ),
+            Err(problem) => problems.push(problem),
+        }
+        problems
+    }
+
+    async fn partitions(&self, source: &SourceCollection, new: &[i64]) -> Vec<Problem> {
+        let Some(mapping) = self.mappings.get(&source.id) else { return Vec::new() };
+        let name = TargetName { db: mapping.target_db.clone(), collection: mapping.target_name.clone() };
+        let wanted: Vec<_> = new.iter().filter_map(|id| source.partitions.get(id)).collect();
+        let paired =
+            partitions::counterparts(self.target, &name, source, &wanted, &mapping.partitions, self.rules())
+                .await;
+        let mut paired = match paired {
+            Ok(paired) => paired,
+            Err(problem) => return vec![problem.of(format_args!("partitions of {name}"))],
+        };
+        if !paired.found.is_empty()
+            && let Err(problem) = self.map_partitions(source.id, paired.found).await
+        {
+            paired.problems.push(problem);
+        }
+        paired.problems
+    }
+
+    /// Partitions that a worker saw on the log and the registry does not know. The report came before the read, so what
+    /// the read does not show is gone. True if some will be known by the catalog soon.
+    async fn missing(&self, collection_id: i64, ids: &BTreeSet<i64>) -> Result<bool, Problem> {
+        let shown = self.snapshot.collections.get(&collection_id).map(|source| &source.partitions);
+        let is_shown =
+            |id: &&i64| shown.is_some_and(|shown| shown.get(*id).is_some_and(|seen| !seen.state.is_gone()));
+        let unseen: Vec<i64> = ids.iter().filter(|id| !is_shown(id)).copied().collect();
+        if unseen.is_empty() {
+            return Ok(false);
+        }
+        let living = self.tools.source.living_partitions(collection_id).await?;
+        let name =
+            |id: &i64| shown.and_then(|shown| shown.get(id)).map_or("", |partition| partition.name.as_str());
+        let gone: BTreeMap<i64, PartitionMapping> = unseen
+            .iter()
+            .filter(|id| !living.contains(id))
+            .map(|id| (*id, partitions::dropped(name(id))))
+            .collect();
+        let some_are_there = gone.len() < unseen.len();
+        if !gone.is_empty() {
+            tracing::info!(task = self.task.id, collection_id, partitions = ?gone.keys(), "partitions are gone from the source");
+            self.map_partitions(collection_id, gone).await?;
+        }
+        Ok(some_are_there)
+    }
+
+    async fn map_partitions(
+        &self,
+        source_collection_id: i64,
+        partitions: BTreeMap<i64, PartitionMapping>,
+    ) -> Result<(), Problem> {
+        let task_id = self.task.id.clone();
+        self.commit(Command::MapPartitions { task_id, source_collection_id, partitions }).await
+    }
+
+    async fn commit(&self, command: Command) -> Result<(), Problem> {
+        commit(&*self.tools.coordination, command).await
+    }
+}
+
+/// A stale command is no trouble: the next round plans with what is there by then.
+pub(super) async fn commit(coordination: &dyn Coordination, command: Command) -> Result<(), Problem> {
+    match coordination.propose(command).await? {
+        Reply::Done | Reply::Existing(_) | Reply::Refused(Refusal::Stale | Refusal::TaskNotFound(_)) => {
+            Ok(())
+        }
+        Reply::Refused(refusal) => Err(Problem::bug(format!("the registry refused a mapping: {refusal:?}"))),
+    }
+}

@@ -1,0 +1,318 @@
+//! A coordinator with a real state, a source that is set by hand, and a target in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use harrier_milvus::catalog::{CatalogError, CatalogSnapshot, ObjectState, SourceCollection, SourceDatabase};
+use harrier_milvus::client::{ClientError, CollectionDescription, Missing, NewCollection, Partition, Shard};
+use harrier_milvus::tso::Timestamp;
+use tokio::sync::watch;
+
+use super::super::fixtures::{TARGET, TASK, description_of};
+use super::super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
+use super::super::{CatalogSync, Options, Problem, SourceState};
+use crate::registry::{
+    CollectionMapping, Command, Entry, Reply, State, Target, Task, TaskId, TaskState, apply,
+};
+
+pub(super) const UPPER_BOUND: Timestamp = 1 << 40;
+
+#[derive(Default)]
+struct Inner {
+    registry: State,
+    reason: Option<Problem>,
+    missing: BTreeMap<i64, BTreeSet<i64>>,
+    living: BTreeMap<i64, BTreeSet<i64>>,
+    databases: BTreeSet<String>,
+    collections: BTreeMap<(String, String), (CollectionDescription, Vec<Partition>)>,
+    next_id: i64,
+    /// Calls of the target until now, and which one fails (it has its effect all the same).
+    calls: usize,
+    failing_call: Option<usize>,
+    proposals: usize,
+    failing_proposal: Option<usize>,
+}
+
+#[derive(Clone)]
+pub(super) struct World {
+    inner: Arc<Mutex<Inner>>,
+    source: Arc<watch::Sender<SourceState>>,
+    applied: Arc<watch::Sender<u64>>,
+    missing_changed: Arc<watch::Sender<u64>>,
+}
+
+pub(super) fn with_database(mut snapshot: CatalogSnapshot, id: i64, name: &str) -> CatalogSnapshot {
+    let database =
+        SourceDatabase { id, name: name.into(), state: ObjectState::Created, properties: Vec::new() };
+    snapshot.databases.insert(id, database);
+    snapshot
+}
+
+impl World {
+    pub(super) fn new(task: Task) -> Self {
+        let inner = Inner { next_id: 1_000, ..Inner::default() };
+        let world = Self {
+            inner: Arc::new(Mutex::new(inner)),
+            source: Arc::new(watch::Sender::new(SourceState::default())),
+            applied: Arc::new(watch::Sender::new(0)),
+            missing_changed: Arc::new(watch::Sender::new(0)),
+        };
+        let target =
+            Target { id: TARGET.into(), addresses: BTreeSet::new(), collection_ids: BTreeSet::new() };
+        world.apply(Command::CreateTask { task: Box::new(task), target, task_count_max: 10 });
+        world
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    pub(super) fn start(&self) -> CatalogSync {
+        CatalogSync::start(Options {
+            coordination: Arc::new(self.clone()),
+            source: Arc::new(self.clone()),
+            source_state: self.source.subscribe(),
+            connector: Arc::new(self.clone()),
+            applied: self.applied.subscribe(),
+            missing_changed: self.missing_changed.subscribe(),
+            poll: Duration::from_secs(5),
+            default_partition_name: "_default".into(),
+        })
+    }
+
+    pub(super) fn source(&self, snapshot: CatalogSnapshot) {
+        self.source.send_replace(SourceState { snapshot: Some(Arc::new(snapshot)), problem: None });
+    }
+
+    pub(super) fn apply(&self, command: Command) -> Reply {
+        let mut inner = self.inner();
+        let time_ms = inner.registry.last_entry_ms + 1;
+        let reply = apply(&mut inner.registry, &Entry { time_ms, command });
+        drop(inner);
+        self.applied.send_modify(|index| *index += 1);
+        reply
+    }
+
+    pub(super) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..6_000 {
+            if holds(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("did not come to pass; reason: {:?}, mappings: {:?}", self.reason(), self.mappings());
+    }
+
+    pub(super) fn mappings(&self) -> BTreeMap<i64, CollectionMapping> {
+        self.inner().registry.mappings.get(TASK).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn state_of(&self, task_id: &str) -> Option<TaskState> {
+        self.inner().registry.tasks.get(task_id).map(|task| task.state)
+    }
+
+    pub(super) fn reason(&self) -> Option<Problem> {
+        self.inner().reason.clone()
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.inner().calls
+    }
+
+    pub(super) fn fail_call(&self, number: usize) {
+        self.inner().failing_call = Some(number);
+    }
+
+    pub(super) fn fail_proposal(&self, number: usize) {
+        self.inner().failing_proposal = Some(number);
+    }
+
+    pub(super) fn living(&self, collection: i64, ids: &[i64]) {
+        self.inner().living.insert(collection, ids.iter().copied().collect());
+    }
+
+    pub(super) fn missing(&self, collection: i64, ids: &[i64]) {
+        self.inner().missing.insert(collection, ids.iter().copied().collect());
+        self.missing_changed.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn target_has(&self, source: &SourceCollection) {
+        let mut inner = self.inner();
+        let id = inner.new_id();
+        let partitions =
+            vec![Partition { name: "_default".into(), id: inner.new_id(), created_timestamp: 0 }];
+        inner
+            .collections
+            .insert((source.db_name.clone(), source.name.clone()), (description_of(source, id), partitions));
+    }
+
+    pub(super) fn target_drops(&self, db: &str, name: &str) {
+        self.inner().collections.remove(&(db.to_owned(), name.to_owned()));
+    }
+
+    pub(super) fn target_names(&self) -> Vec<String> {
+        self.inner().collections.keys().map(|(db, name)| format!("{db}.{name}")).collect()
+    }
+
+    /// Has its effect, and may lose its answer.
+    fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> Result<T, ClientError>) -> Result<T, ClientError> {
+        let mut inner = self.inner();
+        let number = inner.calls;
+        inner.calls += 1;
+        let answer = effect(&mut inner);
+        if inner.failing_call == Some(number) {
+            return Err(ClientError::Deadline { reason: "injected".into() });
+        }
+        answer
+    }
+}
+
+impl Inner {
+    fn new_id(&mut self) -> i64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn found(&self, db: &str, name: &str) -> Result<&(CollectionDescription, Vec<Partition>), ClientError> {
+        let missing = || ClientError::NotFound { what: Missing::Collection, reason: name.into() };
+        self.collections.get(&(db.to_owned(), name.to_owned())).ok_or_else(missing)
+    }
+}
+
+#[async_trait]
+impl TargetCatalog for World {
+    async fn databases(&self) -> Result<Vec<String>, ClientError> {
+        self.call(|inner| Ok(inner.databases.iter().cloned().chain(["default".to_owned()]).collect()))
+    }
+
+    async fn create_database(&self, db: &str, _at: Timestamp) -> Result<(), ClientError> {
+        self.call(|inner| {
+            inner.databases.insert(db.to_owned());
+            Ok(())
+        })
+    }
+
+    async fn describe_collection(&self, db: &str, name: &str) -> Result<CollectionDescription, ClientError> {
+        self.call(|inner| Ok(inner.found(db, name)?.0.clone()))
+    }
+
+    async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
+        self.call(|inner| {
+            if new.db != "default" && !inner.databases.contains(&new.db) {
+                return Err(ClientError::NotFound { what: Missing::Database, reason: new.db.clone() });
+            }
+            if inner.found(&new.db, &new.name).is_ok() {
+                return Err(ClientError::AlreadyExists { reason: new.name.clone() });
+            }
+            let id = inner.new_id();
+            let shards = (0..new.shards_num).map(|index| Shard {
+                index,
+                vchannel: format!("dst-dml_{index}_{id}v{index}"),
+                pchannel: format!("dst-dml_{index}"),
+            });
+            let description = CollectionDescription {
+                id,
+                name: new.name.clone(),
+                schema: new.schema.clone(),
+                shards: shards.collect(),
+                aliases: Vec::new(),
+                consistency_level: new.consistency_level,
+                properties: new.properties.clone(),
+                num_partitions: 1,
+                created_timestamp: new.msg_timestamp,
+            };
+            let partitions =
+                vec![Partition { name: "_default".into(), id: inner.new_id(), created_timestamp: 0 }];
+            inner.collections.insert((new.db.clone(), new.name.clone()), (description, partitions));
+            Ok(())
+        })
+    }
+
+    async fn partitions(&self, db: &str, collection: &str) -> Result<Vec<Partition>, ClientError> {
+        self.call(|inner| Ok(inner.found(db, collection)?.1.clone()))
+    }
+
+    async fn create_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError> {
+        self.call(|inner| {
+            inner.found(db, collection)?;
+            let partition = Partition { name: name.to_owned(), id: inner.new_id(), created_timestamp: at };
+            let (_, partitions) =
+                inner.collections.get_mut(&(db.to_owned(), collection.to_owned())).expect("looked up before");
+            if partitions.iter().all(|there| there.name != name) {
+                partitions.push(partition);
+            }
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl SourceReads for World {
+    async fn timestamp_upper_bound(&self) -> Result<Timestamp, CatalogError> {
+        Ok(UPPER_BOUND)
+    }
+
+    async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError> {
+        Ok(self.inner().living.get(&collection_id).cloned().unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Connector for World {
+    async fn connect(&self, _task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem> {
+        self.call(|_| Ok(()))?;
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Coordination for World {
+    fn runnable(&self) -> BTreeMap<TaskId, u64> {
+        let inner = self.inner();
+        let running = inner.registry.tasks.values().filter(|task| task.state != TaskState::Paused);
+        running.map(|task| (task.id.clone(), task.created_ms)).collect()
+    }
+
+    fn task(&self, task_id: &str) -> Option<Task> {
+        let task = self.inner().registry.tasks.get(task_id).cloned();
+        task.filter(|task| task.state != TaskState::Paused)
+    }
+
+    fn mappings(&self, _task_id: &str) -> BTreeMap<i64, CollectionMapping> {
+        Self::mappings(self)
+    }
+
+    fn missing_partitions(&self, _task_id: &str) -> BTreeMap<i64, BTreeSet<i64>> {
+        self.inner().missing.clone()
+    }
+
+    fn set_reason(&self, _task_id: &str, problem: Option<Problem>) {
+        self.inner().reason = problem;
+    }
+
+    async fn linearizable(&self) -> Result<(), Problem> {
+        self.propose_fails().map_or(Ok(()), Err)
+    }
+
+    async fn propose(&self, command: Command) -> Result<Reply, Problem> {
+        let failure = self.propose_fails();
+        let reply = self.apply(command);
+        failure.map_or(Ok(reply), Err)
+    }
+}
+
+impl World {
+    fn propose_fails(&self) -> Option<Problem> {
+        let mut inner = self.inner();
+        inner.proposals += 1;
+        (inner.failing_proposal == Some(inner.proposals - 1)).then(|| Problem::transient("no quorum"))
+    }
+}
