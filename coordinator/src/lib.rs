@@ -3,8 +3,12 @@
 
 pub mod catalog_sync;
 pub mod config;
+mod grpc;
+pub mod http;
 pub mod leader;
 pub mod planner;
 pub mod raft;
 pub mod registry;
 pub mod seal;
+mod serving;
+pub mod target_endpoint;
