@@ -3,6 +3,7 @@
 
 pub mod catalog_sync;
 pub mod config;
+mod coordinator;
 mod grpc;
 pub mod http;
 pub mod leader;
@@ -12,3 +13,5 @@ pub mod registry;
 pub mod seal;
 mod serving;
 pub mod target_endpoint;
+
+pub use coordinator::{Coordinator, CoordinatorParts, StartError};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use harrier_milvus::client::{Endpoint, TlsIdentity};
 use secrecy::SecretString;
 
+use crate::config::CoordinatorConfig;
 use crate::registry::Task;
 use crate::registry::task::TargetAddress;
 use crate::seal::{SealError, Sealer, TargetSecrets};
@@ -33,17 +34,39 @@ pub enum TargetEndpointError {
     },
 }
 
+/// How long a target may take, where its task says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetTimeouts {
+    /// To open a connection.
+    pub connect: Duration,
+    /// To answer one request.
+    pub request: Duration,
+}
+
+impl From<&CoordinatorConfig> for TargetTimeouts {
+    fn from(config: &CoordinatorConfig) -> Self {
+        Self {
+            connect: Duration::from_millis(config.target_connect_timeout_ms),
+            request: Duration::from_millis(config.target_request_timeout_ms),
+        }
+    }
+}
+
 /// The way to the target of a task. Reads files: call it where blocking for a moment is fine.
-///
-/// A task that names no `connect_timeout` gets the default of [`Endpoint`].
-pub fn endpoint(task: &Task, sealer: &Sealer) -> Result<Endpoint, TargetEndpointError> {
+pub fn endpoint(
+    task: &Task,
+    sealer: &Sealer,
+    timeouts: TargetTimeouts,
+) -> Result<Endpoint, TargetEndpointError> {
     let target = &task.spec.target;
     let secrets = TargetSecrets::open(&task.secrets, sealer)?;
     let mut endpoint = Endpoint::new(uri(target));
     endpoint.token = token(secrets);
-    if target.connect_timeout > 0 {
-        endpoint.connect_timeout = Duration::from_secs(target.connect_timeout.into());
-    }
+    endpoint.connect_timeout = match target.connect_timeout {
+        0 => timeouts.connect,
+        seconds => Duration::from_secs(seconds.into()),
+    };
+    endpoint.request_timeout = timeouts.request;
     endpoint.tls = tls(target)?;
     Ok(endpoint)
 }

@@ -10,7 +10,7 @@ use super::desired::Connections;
 use crate::raft::Registry;
 use crate::registry::{Task, TaskId};
 use crate::seal::Sealer;
-use crate::target_endpoint::{self, TargetEndpointError};
+use crate::target_endpoint::{self, TargetEndpointError, TargetTimeouts};
 
 /// How long after a failure it is tried again: somebody has to repair a file meanwhile.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -18,8 +18,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The connections of the tasks that exist.
 pub(crate) struct ConnectionCache {
     sealer: Sealer,
-    /// For tasks that say nothing.
-    connect_timeout: Duration,
+    timeouts: TargetTimeouts,
     cached: Mutex<Cached>,
 }
 
@@ -34,8 +33,8 @@ struct Cached {
 }
 
 impl ConnectionCache {
-    pub(crate) fn new(sealer: Sealer, connect_timeout: Duration) -> Self {
-        Self { sealer, connect_timeout, cached: Mutex::default() }
+    pub(crate) fn new(sealer: Sealer, timeouts: TargetTimeouts) -> Self {
+        Self { sealer, timeouts, cached: Mutex::default() }
     }
 
     /// Follows the tasks of the registry. Cheap when nothing changed.
@@ -66,16 +65,13 @@ impl ConnectionCache {
 
     /// Reads files, hence not on a thread of the runtime.
     async fn open(&self, task: &Task) -> Result<TargetConnection, String> {
-        let (task, sealer, connect_timeout) = (task.clone(), self.sealer.clone(), self.connect_timeout);
+        let (task, sealer, timeouts) = (task.clone(), self.sealer.clone(), self.timeouts);
         let opened = tokio::task::spawn_blocking(move || {
-            let mut endpoint = target_endpoint::endpoint(&task, &sealer)?;
-            if task.spec.target.connect_timeout == 0 {
-                endpoint.connect_timeout = connect_timeout;
-            }
-            Ok(endpoint.to_wire(task.target_id))
+            let endpoint = target_endpoint::endpoint(&task, &sealer, timeouts)?;
+            Ok::<_, TargetEndpointError>(endpoint.to_wire(task.target_id))
         });
         match opened.await {
-            Ok(result) => result.map_err(|error: TargetEndpointError| error.to_string()),
+            Ok(result) => result.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
     }

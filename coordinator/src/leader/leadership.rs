@@ -14,6 +14,7 @@ use super::tenure::Leader;
 use super::view::LeaderView;
 use crate::raft::Registry;
 use crate::seal::Sealer;
+use crate::target_endpoint::TargetTimeouts;
 
 /// Pause between two attempts to show that a new term is real.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(50);
@@ -26,8 +27,7 @@ pub(crate) struct LeaderParts {
     pub(crate) times: Times,
     pub(crate) source_log: SourceLog,
     pub(crate) series_max: usize,
-    /// For targets whose task says nothing.
-    pub(crate) connect_timeout: Duration,
+    pub(crate) timeouts: TargetTimeouts,
 }
 
 /// Starts and stops leaders.

@@ -32,7 +32,7 @@ pub(crate) struct Leader {
 impl Leader {
     /// Begins to lead. The group has confirmed the term; leases of the former leader are counted from now.
     pub(crate) async fn start(parts: &LeaderParts, term: u64) -> Self {
-        let connections = ConnectionCache::new(parts.sealer.clone(), parts.connect_timeout);
+        let connections = ConnectionCache::new(parts.sealer.clone(), parts.timeouts);
         // A worker that asks before they are known would be told to stop everything.
         connections.refresh(&parts.registry).await;
         let lease_max = parts.times.lease_max();

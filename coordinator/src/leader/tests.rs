@@ -16,6 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::fixtures::{self, SENDER, SHARD, TASK};
 use super::leading::Times;
 use super::*;
+use crate::config::CoordinatorConfig;
 use crate::grpc;
 use crate::raft::{RaftOptions, Registry};
 use crate::registry::{Command, Reply};
@@ -58,7 +59,7 @@ impl Node {
             },
             source_log: SourceLog { kind: "nats".to_owned(), ..SourceLog::default() },
             series_max: 100,
-            connect_timeout: Duration::from_secs(1),
+            timeouts: (&CoordinatorConfig::default()).into(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = grpc::serve(listener, Sessions::new(leadership.current())).unwrap();

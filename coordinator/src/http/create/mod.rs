@@ -13,8 +13,6 @@ mod selection;
 mod task_id;
 mod uri;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::registry::{Command, Refusal, Task, TaskState};
@@ -89,11 +87,8 @@ async fn probe(state: &AppState, task: &Task, login: &Login, address: &str) -> R
     let refused = |reason: String| {
         ApiError::refused(format!("fail to connect the milvus at {address}: {}", login.scrub(&reason)))
     };
-    let mut endpoint =
-        target_endpoint::endpoint(task, &state.sealer).map_err(|error| refused(error.to_string()))?;
-    if task.spec.target.connect_timeout == 0 {
-        endpoint.connect_timeout = Duration::from_millis(state.config.target_connect_timeout_ms);
-    }
-    endpoint.request_timeout = Duration::from_millis(state.config.target_request_timeout_ms);
+    let timeouts = state.config.as_ref().into();
+    let endpoint = target_endpoint::endpoint(task, &state.sealer, timeouts)
+        .map_err(|error| refused(error.to_string()))?;
     state.prober.probe(&endpoint).await.map_err(|error| refused(error.to_string()))
 }

@@ -1,0 +1,261 @@
+//! The coordinator as a whole: opens its ports and its registry, and puts the parts together.
+
+use std::future::IntoFuture as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
+use harrier_proto::harrier::v1::SourceLog;
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+
+use crate::config::CoordinatorConfig;
+use crate::grpc;
+use crate::http::probe::MilvusProber;
+use crate::http::{self, AppParts, SetLogLevel};
+use crate::leader::{LeaderParts, LeaderView, Leadership, Sessions, Times};
+use crate::raft::{OpenError, Peer, RaftOptions, Registry};
+use crate::seal::Sealer;
+use crate::serving::Serving;
+
+/// How long requests may take to end at shutdown.
+const HTTP_DRAIN: Duration = Duration::from_secs(5);
+const GRPC_DRAIN: Duration = Duration::from_secs(2);
+
+/// What a coordinator is made of.
+pub struct CoordinatorParts {
+    /// Its section of the configuration.
+    pub config: CoordinatorConfig,
+    /// The source section.
+    pub source: SourceConfig,
+    /// Seals and opens the credentials of tasks.
+    pub sealer: Sealer,
+    /// What the process counts through the `metrics` facade.
+    pub metrics: PrometheusHandle,
+    /// Changes the log level of the process.
+    pub set_log_level: SetLogLevel,
+}
+
+/// Why a coordinator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port cannot be had.
+    #[error(
+        "cannot listen on `coordinator.{key}` {address}: {source}; stop what uses it, or set another address"
+    )]
+    Listen {
+        /// `http_address` or `grpc_address`.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] OpenError),
+}
+
+/// A coordinator at work.
+pub struct Coordinator {
+    registry: Registry,
+    leadership: Leadership,
+    http: Serving,
+    grpc: Serving,
+}
+
+impl Coordinator {
+    /// Opens ports and registry and begins to serve. Leads as soon as the group says so.
+    pub async fn start(parts: CoordinatorParts) -> Result<Self, StartError> {
+        let CoordinatorParts { mut config, source, sealer, metrics, set_log_level } = parts;
+        config.source = source;
+        let http_listener = listen("http_address", config.http_address).await?;
+        let grpc_listener = listen("grpc_address", config.grpc_address).await?;
+        let http_error =
+            |source| StartError::Listen { key: "http_address", address: config.http_address, source };
+        let grpc_error =
+            |source| StartError::Listen { key: "grpc_address", address: config.grpc_address, source };
+        let http_address = http_listener.local_addr().map_err(http_error)?;
+        let grpc_address = grpc_listener.local_addr().map_err(grpc_error)?;
+
+        let registry = Registry::open(raft_options(&config, http_address, grpc_address)).await?;
+        let view = LeaderView::default();
+        let leadership = Leadership::follow(leader_parts(&config, &registry, &sealer, &view));
+        let grpc = grpc::serve(grpc_listener, Sessions::new(leadership.current())).map_err(grpc_error)?;
+        let router = http::router(AppParts {
+            registry: registry.clone(),
+            leader: view,
+            sealer,
+            config: Arc::new(config.clone()),
+            process_metrics: Some(metrics),
+            prober: Arc::new(MilvusProber),
+            set_log_level,
+        });
+        let http = Serving::start(http_address, |cancel| {
+            let server = axum::serve(http_listener, router).with_graceful_shutdown(cancel.cancelled_owned());
+            server.into_future()
+        });
+        Ok(Self { registry, leadership, http, grpc })
+    }
+
+    /// Where `/cdc` is served.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// Where workers call.
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc.address()
+    }
+
+    /// Waits until the coordinator cannot go on by itself, and tells why.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            reason = self.registry.failed() => reason,
+            reason = self.http.failed() => reason,
+            reason = self.grpc.failed() => reason,
+        }
+    }
+
+    /// Answers what is under way, stops, and lets go of the data folder.
+    pub async fn shutdown(self) {
+        self.http.stop(HTTP_DRAIN).await;
+        self.grpc.stop(GRPC_DRAIN).await;
+        self.leadership.stop().await;
+        self.registry.shutdown().await;
+    }
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+}
+
+fn raft_options(config: &CoordinatorConfig, http: SocketAddr, grpc: SocketAddr) -> RaftOptions {
+    RaftOptions {
+        node_id: config.node_id,
+        data_dir: config.data_dir.clone(),
+        bootstrap: config.bootstrap,
+        peer: Peer { http_address: http.to_string(), grpc_address: grpc.to_string() },
+        ..RaftOptions::default()
+    }
+}
+
+fn leader_parts(
+    config: &CoordinatorConfig,
+    registry: &Registry,
+    sealer: &Sealer,
+    view: &LeaderView,
+) -> LeaderParts {
+    LeaderParts {
+        registry: registry.clone(),
+        sealer: sealer.clone(),
+        view: view.clone(),
+        times: Times {
+            heartbeat: Duration::from_millis(config.heartbeat_ms),
+            lease: Duration::from_millis(config.lease_ms),
+            lease_margin: Duration::from_millis(config.lease_margin_ms),
+            checkpoint_interval: Duration::from_millis(config.checkpoint_interval_ms),
+            plan_interval: Duration::from_millis(config.plan_interval_ms),
+            rebalance_cooldown: Duration::from_millis(config.rebalance_cooldown_ms),
+        },
+        source_log: source_log(&config.source.log),
+        series_max: config.metrics_series_max,
+        timeouts: config.into(),
+    }
+}
+
+/// How workers reach the source's log.
+fn source_log(log: &LogConfig) -> SourceLog {
+    let secret = |secret: &Option<SecretString>| {
+        secret.as_ref().map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
+    };
+    let kind = match log.kind {
+        LogKind::Nats => "nats",
+    };
+    SourceLog {
+        kind: kind.to_owned(),
+        address: log.address.clone(),
+        username: log.username.clone(),
+        password: secret(&log.password),
+        token: secret(&log.token),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::time::Instant;
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::seal::SealingKey;
+
+    fn parts(folder: &TempDir) -> CoordinatorParts {
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        CoordinatorParts {
+            config: CoordinatorConfig {
+                data_dir: folder.path().to_owned(),
+                bootstrap: true,
+                http_address: local,
+                grpc_address: local,
+                ..CoordinatorConfig::default()
+            },
+            source: SourceConfig::default(),
+            sealer: Sealer::new(&SealingKey::from_text("test", "11".repeat(32).as_bytes()).unwrap()),
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            set_log_level: Arc::new(|_| Ok(())),
+        }
+    }
+
+    async fn list(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let body = r#"{"request_type":"list"}"#;
+        let request = format!(
+            "POST /cdc HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn until_it_lists(coordinator: &Coordinator) {
+        let begin = Instant::now();
+        while !list(coordinator.http_address()).await.contains(r#""tasks":[]"#) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it never answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn it_starts_answers_stops_and_starts_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let coordinator = Coordinator::start(parts(&folder)).await.unwrap();
+        until_it_lists(&coordinator).await;
+        let (http, grpc) = (coordinator.http_address(), coordinator.grpc_address());
+        coordinator.shutdown().await;
+        assert!(TcpStream::connect(http).await.is_err() && TcpStream::connect(grpc).await.is_err());
+
+        let again = Coordinator::start(parts(&folder)).await.unwrap();
+        until_it_lists(&again).await;
+        again.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut parts = parts(&folder);
+        parts.config.grpc_address = taken.local_addr().unwrap();
+        let error = Coordinator::start(parts).await.err().unwrap().to_string();
+        assert!(error.starts_with("cannot listen on `coordinator.grpc_address` 127.0.0.1:"), "{error}");
+    }
+}
