@@ -6,6 +6,7 @@
 pub mod byte_pool;
 pub mod config;
 pub mod message;
+pub mod sender;
 pub mod session;
 pub mod traffic;
 

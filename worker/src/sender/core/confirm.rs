@@ -1,0 +1,116 @@
+//! What is on its way to the target, and what counts once it is acknowledged.
+
+use std::collections::VecDeque;
+
+use harrier_milvus::tso::Timestamp;
+use harrier_proto::harrier::v1::ShardCheckpoint;
+use harrier_proto::milvus::ReplicateMessageRequest;
+
+use super::Core;
+use super::feed::Charge;
+use super::pack::Written;
+use super::shard::{Place, Shard, ShardKey};
+use crate::traffic::{Increment, MessageKind, Operation};
+
+/// A closed pack: its calls go out one after the other.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub number: u64,
+    /// Those that were not acknowledged yet.
+    pub calls: VecDeque<ReplicateMessageRequest>,
+    /// The first of them was handed out.
+    pub awaiting: bool,
+    pub tick: Timestamp,
+    pub marks: Vec<Mark>,
+    pub written: Written,
+    /// Given back with the flight.
+    pub _charges: Vec<Charge>,
+}
+
+/// How far a shard is with a pack.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    pub shard: ShardKey,
+    pub checkpoint: ShardCheckpoint,
+    /// Every message up to here is visible.
+    pub confirmed: Option<Timestamp>,
+}
+
+impl Core {
+    /// The state of all shards with everything released so far, visible with `tick`.
+    pub(super) fn marks(&self, tick: Option<Timestamp>) -> Vec<Mark> {
+        let mark = |(key, shard): (&ShardKey, &Shard)| {
+            let feed = self.feed_of(shard);
+            Mark {
+                shard: *key,
+                checkpoint: shard.checkpoint(feed.map(|feed| &feed.position), &self.positions),
+                confirmed: tick.map(|tick| shard.released.min(tick)),
+            }
+        };
+        let live = self.shards.iter().filter(|(_, shard)| shard.place != Place::Detached);
+        live.map(mark).collect()
+    }
+
+    /// The target took the call.
+    pub(crate) fn on_acknowledged(&mut self) {
+        let Some(flight) = self.flights.front_mut() else { return };
+        flight.awaiting = false;
+        flight.calls.pop_front();
+        if flight.calls.is_empty()
+            && let Some(flight) = self.flights.pop_front()
+        {
+            self.settle(flight);
+            self.changed = true;
+        }
+    }
+
+    /// The call certainly did nothing: it goes again as it is.
+    pub(crate) fn on_not_sent(&mut self) {
+        if let Some(flight) = self.flights.front_mut() {
+            flight.awaiting = false;
+        }
+    }
+
+    /// Nobody knows whether (or how much of) the call was executed: everything that was not acknowledged is read
+    /// again and goes in the idempotent form, above all that was ever sent.
+    pub(crate) fn on_unknown_outcome(&mut self) {
+        self.flights.clear();
+        let clock = self.clock.clock();
+        for shard in self.shards.values_mut() {
+            if shard.place != Place::Detached || shard.last_pack > self.acked_pack {
+                shard.restart(clock);
+            }
+        }
+        self.acked_pack = self.pack_number;
+        self.pack_number += 1;
+        self.feeds.clear();
+        self.places_changed = true;
+        self.windows_opened += 1;
+        self.sync_feeds();
+    }
+
+    fn settle(&mut self, flight: Flight) {
+        self.acked_pack = flight.number;
+        self.acked_tick = flight.tick;
+        let slowly = self.call_bytes_limit / 32;
+        self.call_bytes_limit = (self.call_bytes_limit + slowly).min(self.config.call_bytes_max);
+        for ((key, kind), by) in &flight.written {
+            if let Some(shard) = self.shards.get_mut(key) {
+                shard.traffic.add(*kind, Operation::Write, by);
+            }
+        }
+        self.take_marks(flight.marks);
+    }
+
+    pub(super) fn take_marks(&mut self, marks: Vec<Mark>) {
+        for mark in marks {
+            let Some(shard) = self.shards.get_mut(&mark.shard) else { continue };
+            shard.acked = mark.checkpoint;
+            if let Some(confirmed) = mark.confirmed.filter(|confirmed| *confirmed > shard.confirmed) {
+                shard.confirmed = confirmed;
+                let ticked = Increment { messages: 1, newest_timestamp: confirmed, ..Default::default() };
+                shard.traffic.add(MessageKind::TimeTick, Operation::Write, &ticked);
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Messages of the log on their way to the shards.
+
+use harrier_milvus::log::LogMessage;
+use harrier_milvus::tso::Timestamp;
+
+use super::feed::{Charge, FeedId};
+use super::route::Route;
+use super::shard::{Held, Place, RowsKind, ShardKey};
+use super::{Core, CoreError};
+use crate::message::{self, Head, RowsHead};
+use crate::traffic::{Increment, MessageKind, Operation};
+
+/// Rows as they come from the log.
+struct Rows<'a> {
+    kind: RowsKind,
+    head: &'a RowsHead,
+    message: &'a LogMessage,
+    charge: &'a Charge,
+}
+
+impl Core {
+    /// A batch of a reader. After an error the reader has to start anew, behind what came before it.
+    pub(crate) fn on_messages(
+        &mut self,
+        id: FeedId,
+        generation: u64,
+        batch: Vec<LogMessage>,
+        charge: &Charge,
+    ) -> Result<(), CoreError> {
+        for message in batch {
+            // Asked each time: a message can change the feeds.
+            let Some(feed) = self.feeds.get(&id).filter(|feed| feed.generation == generation) else {
+                return Ok(());
+            };
+            if message.streaming {
+                return Err(CoreError::Streaming { channel: feed.channel.clone() });
+            }
+            let head = message::read_head(&message.payload)
+                .map_err(|error| CoreError::unreadable(&error).on(&feed.channel))?;
+            self.step(id, &message, &head, charge);
+            if let Some(feed) = self.feeds.get_mut(&id) {
+                feed.position = message.position;
+            }
+            self.sync_feeds();
+        }
+        self.join_caught_up();
+        Ok(())
+    }
+
+    fn step(&mut self, id: FeedId, message: &LogMessage, head: &Head, charge: &Charge) {
+        let (kind, head) = match head {
+            Head::TimeTick { ts } => return self.on_tick(id, message, *ts),
+            Head::Insert(head) => (RowsKind::Insert, head),
+            Head::Delete(head) => (RowsKind::Delete, head),
+            Head::DropCollection { .. } | Head::DropPartition { .. } | Head::Other { .. } => return,
+        };
+        let Some(keys) = self.feeds.get(&id).and_then(|feed| feed.routes.get(&head.shard_name)) else {
+            return;
+        };
+        let keys = keys.clone();
+        self.clock.observe(head.max_ts);
+        for key in keys {
+            self.accept(key, id, &Rows { kind, head, message, charge });
+        }
+    }
+
+    fn on_tick(&mut self, id: FeedId, message: &LogMessage, tick: Timestamp) {
+        self.clock.observe(tick);
+        self.releasable_stale = true;
+        self.changed = true;
+        let Some(feed) = self.feeds.get_mut(&id) else { return };
+        feed.tick = feed.tick.max(tick);
+        let read = Increment { messages: 1, newest_timestamp: tick, ..Default::default() };
+        for key in &feed.members {
+            let Some(shard) = self.shards.get_mut(key) else { continue };
+            if self.positions.is_after(&message.position, &shard.seen) {
+                if tick > shard.tick {
+                    shard.tick = tick;
+                    shard.before_tick = shard.reached(Some(&feed.position), &self.positions).clone();
+                }
+                shard.traffic.add(MessageKind::TimeTick, Operation::Read, &read);
+            }
+        }
+    }
+
+    /// Hands rows to one shard.
+    fn accept(&mut self, key: ShardKey, id: FeedId, rows: &Rows<'_>) {
+        let Some(feed) = self.feeds.get(&id) else { return };
+        let Some(shard) = self.shards.get_mut(&key).filter(|shard| shard.feed_kind().is_some()) else {
+            return;
+        };
+        // The second: released before the checkpoint, though its position lies behind it.
+        let done = !self.positions.is_after(&rows.message.position, &shard.seen)
+            || rows.head.max_ts <= shard.released;
+        if done {
+            return;
+        }
+        let mut read = Increment {
+            messages: 1,
+            bytes: rows.message.payload.len() as u64,
+            rows: rows.head.rows,
+            newest_timestamp: rows.head.max_ts,
+            ..Default::default()
+        };
+        let target_partition_id = match shard.routes.route(rows.head.partition_id) {
+            Route::To(id) => id,
+            Route::Dropped => {
+                read.discarded = 1;
+                shard.traffic.add(message_kind(rows.kind), Operation::Read, &read);
+                return;
+            }
+            Route::Missing => return self.park(key, rows.head.partition_id),
+        };
+        shard.traffic.add(message_kind(rows.kind), Operation::Read, &read);
+        self.held_bytes += rows.message.payload.len();
+        shard.held.push(Held {
+            before: shard.reached(Some(&feed.position), &self.positions).clone(),
+            kind: rows.kind,
+            payload: rows.message.payload.clone(),
+            head: rows.head.clone(),
+            target_partition_id,
+            charge: rows.charge.clone(),
+        });
+    }
+
+    /// Waits for the mapping of a partition. The shard goes on from its checkpoint, as one that is behind; the others
+    /// do not wait for it.
+    fn park(&mut self, key: ShardKey, missing: i64) {
+        let Some(shard) = self.shards.get(&key) else { return };
+        let position = self.feed_of(shard).map(|feed| feed.position.clone());
+        let checkpoint = shard.checkpoint(position.as_ref(), &self.positions);
+        let Some(shard) = self.shards.get_mut(&key) else { return };
+        shard.go_back_to(checkpoint);
+        shard.place = Place::Parked;
+        shard.missing = vec![missing];
+        self.places_changed = true;
+    }
+
+    /// A message of this shard cannot be processed: the shard stops, the others go on.
+    /// Messages of it up to `sent_until` may be in the pack that is being closed.
+    pub(super) fn fail(&mut self, key: ShardKey, error: CoreError, sent_until: Timestamp) {
+        let Some(shard) = self.shards.get_mut(&key) else { return };
+        let error = error.on(&shard.spec.source_vchannel);
+        tracing::error!(shard = shard.spec.shard_id, %error, "shard stopped");
+        let mut checkpoint = shard.acked.clone();
+        let sent_until = sent_until.max(self.clock.clock());
+        checkpoint.replay_until = checkpoint.replay_until.max(sent_until);
+        shard.go_back_to(checkpoint);
+        shard.place = Place::Parked;
+        shard.fault = Some(error);
+        self.places_changed = true;
+    }
+}
+
+pub(super) fn message_kind(kind: RowsKind) -> MessageKind {
+    match kind {
+        RowsKind::Insert => MessageKind::Insert,
+        RowsKind::Delete => MessageKind::Delete,
+    }
+}

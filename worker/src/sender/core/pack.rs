@@ -1,0 +1,194 @@
+//! A pack in the making: messages merged per (shard, partition, kind).
+//!
+//! Between two ticks the target orders by timestamp itself, so the order within a pack does not matter, and all of it
+//! lies below one tick. Sources are not kept: whatever fails midway is read again from the log.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use harrier_milvus::tso::Timestamp;
+use harrier_proto::schema::IDs;
+
+use super::error::CoreError;
+use super::feed::Charge;
+use super::shard::{RowsKind, ShardKey};
+use crate::message::{Destination, MergeRefusal, MergedDelete, MergedInsert, Stamp};
+use crate::traffic::{Increment, MessageKind};
+
+/// What the source messages of a pack count for.
+pub(crate) type Written = HashMap<(ShardKey, MessageKind), Increment>;
+
+/// What is merged into one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct GroupKey {
+    pub shard: ShardKey,
+    pub target_partition_id: i64,
+    pub kind: RowsKind,
+}
+
+/// A message as the target gets it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub bytes: Bytes,
+    pub max_ts: Timestamp,
+}
+
+/// Numbers the messages; the target drops a message whose number occurred in the same pack.
+#[derive(Debug, Default)]
+pub(crate) struct MessageIds(i64);
+
+impl MessageIds {
+    pub(crate) fn next(&mut self) -> i64 {
+        // Never 0, never negative.
+        self.0 = if self.0 == i64::MAX { 1 } else { self.0 + 1 };
+        self.0
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pack {
+    groups: HashMap<GroupKey, Group>,
+    done: Vec<Ready>,
+    charges: Vec<Charge>,
+    written: Written,
+}
+
+#[derive(Debug)]
+enum Group {
+    Insert(MergedInsert),
+    Delete(MergedDelete),
+}
+
+impl Group {
+    fn new(kind: RowsKind, destination: Destination) -> Self {
+        match kind {
+            RowsKind::Insert => Self::Insert(MergedInsert::new(destination)),
+            RowsKind::Delete => Self::Delete(MergedDelete::new(destination)),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Insert(merged) => merged.bytes(),
+            Self::Delete(merged) => merged.bytes(),
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match self {
+            Self::Insert(merged) => merged.rows(),
+            Self::Delete(merged) => merged.rows(),
+        }
+    }
+
+    fn append(&mut self, payload: &Bytes, stamp: Stamp<'_>) -> Result<(), MergeRefusal> {
+        match self {
+            Self::Insert(merged) => merged.try_append(payload, stamp),
+            Self::Delete(merged) => merged.try_append(payload, stamp),
+        }
+    }
+
+    fn finish(self, id: i64) -> Ready {
+        match self {
+            Self::Insert(merged) => Ready { max_ts: merged.max_ts(), bytes: merged.finish(id) },
+            Self::Delete(merged) => Ready { max_ts: merged.max_ts(), bytes: merged.finish(id) },
+        }
+    }
+}
+
+impl Pack {
+    /// Keeps a batch accounted for until the pack is acknowledged.
+    pub(crate) fn keep(&mut self, charge: &Charge) {
+        let known = match (self.charges.last(), charge) {
+            (_, None) => true,
+            (Some(Some(last)), Some(new)) => std::sync::Arc::ptr_eq(last, new),
+            _ => false,
+        };
+        if !known {
+            self.charges.push(charge.clone());
+        }
+    }
+
+    /// Adds one source message to its group. A group is closed when it would grow above `limit` bytes.
+    pub(crate) fn push(
+        &mut self,
+        key: GroupKey,
+        destination: impl Fn() -> Destination,
+        payload: &Bytes,
+        stamp: Stamp<'_>,
+        (limit, ids): (usize, &mut MessageIds),
+    ) -> Result<(), CoreError> {
+        let full = self.groups.get(&key).is_some_and(|group| group.bytes() + payload.len() > limit);
+        if full {
+            self.close(key, ids);
+        }
+        let group = self.groups.entry(key).or_insert_with(|| Group::new(key.kind, destination()));
+        match group.append(payload, stamp) {
+            Ok(()) => {}
+            Err(MergeRefusal::FieldsDiffer) if group.rows() > 0 => {
+                self.close(key, ids);
+                let mut fresh = Group::new(key.kind, destination());
+                fresh.append(payload, stamp).map_err(|refusal| CoreError::unmergeable(&refusal))?;
+                self.groups.insert(key, fresh);
+            }
+            Err(refusal) => return Err(CoreError::unmergeable(&refusal)),
+        }
+        Ok(())
+    }
+
+    /// Adds the deletion of keys, at `timestamp`, in one partition.
+    pub(crate) fn push_keys(
+        &mut self,
+        key: GroupKey,
+        destination: impl Fn() -> Destination,
+        keys: &IDs,
+        timestamp: Timestamp,
+        (limit, ids): (usize, &mut MessageIds),
+    ) -> Result<(), CoreError> {
+        if self.groups.get(&key).is_some_and(|group| group.bytes() > limit) {
+            self.close(key, ids);
+        }
+        let group = self.groups.entry(key).or_insert_with(|| Group::new(RowsKind::Delete, destination()));
+        let Group::Delete(merged) = group else { return Ok(()) };
+        match merged.append_keys(keys, timestamp) {
+            Ok(()) => {}
+            Err(MergeRefusal::FieldsDiffer) if merged.rows() > 0 => {
+                self.close(key, ids);
+                let mut fresh = MergedDelete::new(destination());
+                fresh.append_keys(keys, timestamp).map_err(|refusal| CoreError::unmergeable(&refusal))?;
+                self.groups.insert(key, Group::Delete(fresh));
+            }
+            Err(refusal) => return Err(CoreError::unmergeable(&refusal)),
+        }
+        Ok(())
+    }
+
+    /// Counts a source message for the time when the pack is acknowledged.
+    pub(crate) fn count(&mut self, shard: ShardKey, kind: MessageKind, by: &Increment) {
+        let sum = self.written.entry((shard, kind)).or_default();
+        sum.messages += by.messages;
+        sum.bytes += by.bytes;
+        sum.rows += by.rows;
+        sum.newest_timestamp = sum.newest_timestamp.max(by.newest_timestamp);
+        sum.replayed_rows += by.replayed_rows;
+    }
+
+    fn close(&mut self, key: GroupKey, ids: &mut MessageIds) {
+        if let Some(group) = self.groups.remove(&key)
+            && group.rows() > 0
+        {
+            self.done.push(group.finish(ids.next()));
+        }
+    }
+
+    /// Everything as finished messages, what they count for, and the charges, which have to live until they are
+    /// acknowledged.
+    pub(crate) fn finish(mut self, ids: &mut MessageIds) -> (Vec<Ready>, Written, Vec<Charge>) {
+        let mut keys: Vec<GroupKey> = self.groups.keys().copied().collect();
+        keys.sort_by_key(|key| (key.shard, key.target_partition_id, key.kind == RowsKind::Delete));
+        for key in keys {
+            self.close(key, ids);
+        }
+        (self.done, self.written, self.charges)
+    }
+}

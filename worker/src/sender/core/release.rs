@@ -1,0 +1,158 @@
+//! What a tick covers leaves its shard for a pack: with its own timestamps where they are above all that was sent,
+//! with new ones otherwise, and in the idempotent form where it may be at the target already.
+//!
+//! The idempotent form: beside each Insert goes the deletion of its keys in its own partition, at the same new
+//! timestamp. A deletion removes only what is older, so whatever an earlier attempt left goes and the new rows stay.
+
+use harrier_milvus::tso::Timestamp;
+
+use super::deliver::message_kind;
+use super::pack::{GroupKey, Pack};
+use super::restamp::{self, Stamps};
+use super::shard::{Held, RowsKind, Shard, ShardKey};
+use super::{Core, CoreError};
+use crate::message::{self, Stamp};
+use crate::traffic::Increment;
+
+/// What one shard contributes to the next pack.
+#[derive(Debug)]
+pub(super) struct Release {
+    pub shard: ShardKey,
+    /// All messages up to this source timestamp.
+    pub until: Timestamp,
+    pub stamps: Stamps,
+    /// All stamps are the old timestamps.
+    pub keeps_all: bool,
+    /// Largest stamp; the floor if there is nothing to send.
+    pub top: Timestamp,
+}
+
+impl Core {
+    /// Bytes that the source's ticks cover.
+    pub(super) fn releasable(&mut self) -> usize {
+        if std::mem::take(&mut self.releasable_stale) {
+            let watermark = self.watermark();
+            let covered = self.shards.values().flat_map(|shard| {
+                let until = shard.releasable_until(watermark);
+                shard.held.iter().filter(move |held| held.head.max_ts <= until)
+            });
+            self.releasable_bytes = covered.map(|held| held.payload.len()).sum();
+        }
+        self.releasable_bytes
+    }
+
+    pub(super) fn recount(&mut self) {
+        self.held_bytes = self.shards.values().map(Shard::held_bytes).sum();
+        self.releasable_stale = true;
+    }
+
+    /// What all shards would contribute now, up to `limit`.
+    pub(super) fn plan_releases(&mut self, limit: Timestamp) -> Vec<Release> {
+        let watermark = self.watermark();
+        let last_tick = self.clock.clock();
+        let mut faults = Vec::new();
+        let mut releases = Vec::new();
+        for (key, shard) in &self.shards {
+            let until = shard.releasable_until(watermark).min(limit);
+            if until <= shard.released {
+                continue;
+            }
+            match stamps_of(shard, until, last_tick) {
+                Ok((stamps, top)) => {
+                    let keeps_all = stamps.iter().all(|(old, new)| old == new);
+                    releases.push(Release { shard: *key, until, stamps, keeps_all, top });
+                }
+                Err(error) => faults.push((*key, error)),
+            }
+        }
+        for (key, error) in faults {
+            self.fail(key, error, 0);
+        }
+        self.sync_feeds();
+        releases
+    }
+
+    /// Moves what was planned into a pack.
+    pub(super) fn release(&mut self, releases: Vec<Release>) -> Pack {
+        let mut pack = Pack::default();
+        for release in releases {
+            let Some(shard) = self.shards.get_mut(&release.shard) else { continue };
+            let held = std::mem::take(&mut shard.held);
+            let (covered, open): (Vec<_>, Vec<_>) =
+                held.into_iter().partition(|held| held.head.max_ts <= release.until);
+            shard.held = open;
+            shard.released = release.until;
+            if covered.is_empty() {
+                continue;
+            }
+            shard.floor = shard.floor.max(release.top);
+            shard.last_pack = self.pack_number;
+            for held in covered.iter().filter(|held| held.head.rows > 0) {
+                if let Err(error) = self.put_into(&mut pack, &release, held) {
+                    // Part of it is in the pack.
+                    self.fail(release.shard, error, release.until);
+                    break;
+                }
+            }
+        }
+        self.recount();
+        pack
+    }
+
+    fn put_into(&mut self, pack: &mut Pack, release: &Release, held: &Held) -> Result<(), CoreError> {
+        let key = release.shard;
+        let Some(shard) = self.shards.get(&key) else { return Ok(()) };
+        let partition = held.target_partition_id;
+        let group = |kind| GroupKey { shard: key, target_partition_id: partition, kind };
+        let destination = || shard.routes.destination(&shard.spec, partition);
+        let limit = merge_limit(shard, self.config.merge_bytes_max.min(self.call_bytes_limit));
+        let mut replayed_rows = 0;
+        if held.kind == RowsKind::Insert && held.head.min_ts <= shard.replay_until {
+            let keys = message::primary_keys(&held.payload, shard.spec.primary_field_id)
+                .map_err(|error| CoreError::unreadable(&error))?;
+            // Rows of one message may have several timestamps: the least, or the deletion for a later row would
+            // hit an earlier one.
+            let at = release.stamps.get(&held.head.min_ts).copied().unwrap_or(held.head.min_ts);
+            pack.push_keys(group(RowsKind::Delete), destination, &keys, at, (limit, &mut self.ids))?;
+            replayed_rows = held.head.rows;
+        }
+        // Most of the time every timestamp stays, and need not be rewritten.
+        let stamp = if release.keeps_all { Stamp::Keep } else { Stamp::Map(&release.stamps) };
+        pack.push(group(held.kind), destination, &held.payload, stamp, (limit, &mut self.ids))?;
+        pack.keep(&held.charge);
+        let written = Increment {
+            messages: 1,
+            bytes: held.payload.len() as u64,
+            rows: held.head.rows,
+            newest_timestamp: held.head.max_ts,
+            replayed_rows,
+            discarded: 0,
+        };
+        pack.count(key, message_kind(held.kind), &written);
+        Ok(())
+    }
+}
+
+fn stamps_of(
+    shard: &Shard,
+    until: Timestamp,
+    last_tick: Timestamp,
+) -> Result<(Stamps, Timestamp), CoreError> {
+    let mut timestamps = Vec::new();
+    for held in shard.held.iter().filter(|held| held.head.max_ts <= until && held.head.rows > 0) {
+        if held.head.min_ts == held.head.max_ts {
+            timestamps.push(held.head.min_ts);
+        } else {
+            let several = message::distinct_timestamps(&held.payload);
+            timestamps.extend(several.map_err(|error| CoreError::unreadable(&error))?);
+        }
+    }
+    Ok(restamp::stamps(timestamps, shard.floor.max(last_tick)))
+}
+
+fn merge_limit(shard: &Shard, merge_bytes_max: usize) -> usize {
+    match usize::try_from(shard.spec.buffer_bytes) {
+        Ok(0) | Err(_) => merge_bytes_max,
+        Ok(own) => own.min(merge_bytes_max),
+    }
+}

@@ -1,0 +1,64 @@
+//! What the coordinators are told.
+
+use std::sync::Arc;
+
+use harrier_proto::harrier::v1::{SenderPhase, SenderReport, ShardReport, TaskError};
+
+use super::Core;
+use super::shard::{Place, Shard};
+use crate::traffic::{Increment, MessageKind, Operation, TrafficLabels};
+
+impl Core {
+    /// The state as it is; `unix_ms` bounds the look-ahead.
+    pub(crate) fn report(&mut self, now_ms: u64, unix_ms: u64) -> SenderReport {
+        let stopped = self.is_stopped();
+        for shard in
+            self.shards.values_mut().filter(|shard| shard.fault.is_some() && shard.fault_since_ms == 0)
+        {
+            shard.fault_since_ms = unix_ms;
+        }
+        let shards = self.shards.values().map(|shard| self.shard_report(shard)).collect();
+        SenderReport {
+            sender_id: self.sender_id.clone(),
+            epoch: self.epoch,
+            input_version: self.input_version,
+            phase: if stopped { SenderPhase::Stopped } else { SenderPhase::Running } as i32,
+            clock: self.clock.clock(),
+            wanted_horizon: self.clock.wanted_horizon(now_ms, unix_ms),
+            takeover_clock: self.clock.takeover(),
+            tick: self.acked_tick,
+            shards,
+            error: None,
+        }
+    }
+
+    fn shard_report(&self, shard: &Shard) -> ShardReport {
+        // Whatever was sent of it has been acknowledged.
+        let ended = shard.place == Place::Detached && shard.last_pack <= self.acked_pack;
+        let checkpoint = shard.end.clone().filter(|_| ended).unwrap_or_else(|| shard.acked.clone());
+        ShardReport {
+            shard_id: shard.spec.shard_id.clone(),
+            checkpoint: Some(checkpoint),
+            confirmed: shard.confirmed,
+            r#final: ended,
+            missing_partitions: shard.missing.clone(),
+            held: shard.fault.as_ref().map(|fault| TaskError {
+                class: fault.class().to_string(),
+                message: fault.to_string(),
+                since_ms: shard.fault_since_ms,
+            }),
+        }
+    }
+
+    /// Traffic since the last call.
+    pub(crate) fn drain_traffic(&mut self) -> Vec<(Arc<TrafficLabels>, MessageKind, Operation, Increment)> {
+        let mut all = Vec::new();
+        for shard in self.shards.values_mut() {
+            let labels = shard.labels.clone();
+            all.extend(
+                shard.traffic.drain().map(|(kind, operation, sum)| (labels.clone(), kind, operation, sum)),
+            );
+        }
+        all
+    }
+}

@@ -1,0 +1,109 @@
+//! When a pack is closed, and with which tick: the watermark, or more if stamps had to go above it.
+
+use harrier_milvus::tso::Timestamp;
+use harrier_proto::milvus::ReplicateMessageRequest;
+
+use super::confirm::Flight;
+use super::release::Release;
+use super::request::{CallFrame, calls};
+use super::{Core, FLIGHTS_MAX};
+
+impl Core {
+    /// The next call, if none is on its way and there is something to send.
+    pub(crate) fn next_call(&mut self, now_ms: u64) -> Option<ReplicateMessageRequest> {
+        self.prepare(now_ms);
+        let flight = self.flights.front_mut().filter(|flight| !flight.awaiting)?;
+        flight.awaiting = true;
+        flight.calls.front().cloned()
+    }
+
+    /// Closes packs that are due: also while a call is on its way, so that the next one waits for nothing.
+    pub(crate) fn prepare(&mut self, now_ms: u64) {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.forget_ended();
+        while self.flights.len() < FLIGHTS_MAX && !self.stopping && self.is_pack_due() {
+            self.changed = false;
+            if !self.close_pack() {
+                self.retry_ms = self.now_ms + self.config.tick_interval_ms;
+                break;
+            }
+        }
+    }
+
+    /// A call was handed out and its outcome not yet told.
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.flights.front().is_some_and(|flight| flight.awaiting)
+    }
+
+    /// When `next_call` may have something without any event before.
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        let due = self.interval_end_ms().max(if self.changed { 0 } else { self.retry_ms });
+        (self.flights.is_empty() && !self.stopping).then_some(due)
+    }
+
+    fn interval_end_ms(&self) -> u64 {
+        // Half the interval: the source ticks at about this pace too, and none of its ticks should wait for the next.
+        self.last_pack_ms + self.config.tick_interval_ms / 2
+    }
+
+    fn is_pack_due(&mut self) -> bool {
+        let full = self.releasable() >= self.call_bytes_limit / 2;
+        let interval_over = self.flights.is_empty() && self.now_ms >= self.interval_end_ms();
+        (full || interval_over) && (self.changed || self.now_ms >= self.retry_ms)
+    }
+
+    /// False when there is nothing to send, or nothing may be sent now.
+    fn close_pack(&mut self) -> bool {
+        let limit = self.clock.horizon();
+        let releases = self.plan_releases(limit);
+        let Some(tick) = self.tick_for(&releases, limit) else {
+            self.pass_over(releases);
+            return false;
+        };
+        if !self.clock.admits(tick) {
+            return false;
+        }
+        let pack = self.release(releases);
+        let begin_ts = self.clock.clock();
+        self.clock.put_tick(tick);
+        self.last_pack_ms = self.now_ms;
+        let marks = self.marks(Some(tick));
+        let (messages, written, charges) = pack.finish(&mut self.ids);
+        let frame = CallFrame {
+            target_pchannel: &self.target_pchannel,
+            begin_ts,
+            call_bytes_max: self.call_bytes_limit,
+        };
+        let calls = calls(messages, tick, &frame, &mut self.ids);
+        let number = self.pack_number;
+        self.pack_number += 1;
+        self.flights.push_back(Flight {
+            number,
+            calls,
+            awaiting: false,
+            tick,
+            marks,
+            written,
+            _charges: charges,
+        });
+        true
+    }
+
+    /// The least tick that covers what is released and the watermark; none if nothing is new.
+    fn tick_for(&self, releases: &[Release], limit: Timestamp) -> Option<Timestamp> {
+        let stamped = releases.iter().filter(|release| !release.stamps.is_empty());
+        let top = stamped.map(|release| release.top).max();
+        let watermark = self.watermark().map(|watermark| watermark.min(limit));
+        top.max(watermark).filter(|tick| *tick > self.clock.clock())
+    }
+
+    /// Nothing to send, and nothing on its way: what was read without finding anything counts at once.
+    fn pass_over(&mut self, releases: Vec<Release>) {
+        if !self.flights.is_empty() {
+            return;
+        }
+        self.release(releases);
+        let marks = self.marks(None);
+        self.take_marks(marks);
+    }
+}

@@ -1,0 +1,197 @@
+//! One shard of a sender: how far it is, what it holds, and where a successor would go on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use harrier_milvus::tso::Timestamp;
+use harrier_proto::harrier::v1::{ShardAssignment, ShardCheckpoint};
+
+use super::error::CoreError;
+use super::feed::{Charge, FeedKind};
+use super::position::Positions;
+use super::route::Routes;
+use super::traffic::ShardTraffic;
+use crate::message::RowsHead;
+use crate::traffic::TrafficLabels;
+
+/// Identifies a shard within the life of a core. A shard that leaves and comes back is another one.
+pub(crate) type ShardKey = u64;
+
+/// Which reader serves the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Caught up: it holds the sender's tick.
+    Main,
+    /// Behind: it holds nothing.
+    Late,
+    /// Waits for the mapping of a partition, or cannot be processed.
+    Parked,
+    /// No longer read; `end` says where it stopped.
+    Detached,
+}
+
+/// Insert or Delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RowsKind {
+    Insert,
+    Delete,
+}
+
+/// A message that waits for the tick that covers it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// Where to start to read it again.
+    pub before: Bytes,
+    pub kind: RowsKind,
+    pub payload: Bytes,
+    pub head: RowsHead,
+    pub target_partition_id: i64,
+    pub charge: Charge,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub spec: ShardAssignment,
+    pub routes: Routes,
+    pub labels: Arc<TrafficLabels>,
+    pub traffic: ShardTraffic,
+    pub place: Place,
+    /// Messages at or before this position are done with.
+    pub seen: Bytes,
+    /// Last source tick: what follows lies above it.
+    pub tick: Timestamp,
+    /// Where to start to read that tick again.
+    pub before_tick: Bytes,
+    /// Every message up to this source timestamp was released.
+    pub released: Timestamp,
+    /// Messages up to this source timestamp may be at the target already.
+    pub replay_until: Timestamp,
+    /// New timestamps lie above this, the largest that was ever sent of this shard as far as known.
+    pub floor: Timestamp,
+    /// Not yet released, in log order.
+    pub held: Vec<Held>,
+    /// Partitions of the source for which no mapping came.
+    pub missing: Vec<i64>,
+    /// A message of it cannot be processed.
+    pub fault: Option<CoreError>,
+    /// Unix milliseconds; 0 = not told yet.
+    pub fault_since_ms: u64,
+    /// The pack with its newest message.
+    pub last_pack: u64,
+    /// What the target acknowledged.
+    pub acked: ShardCheckpoint,
+    pub confirmed: Timestamp,
+    /// Where it stopped, once it is detached.
+    pub end: Option<ShardCheckpoint>,
+    /// When it was detached.
+    pub ended_ms: u64,
+}
+
+impl Shard {
+    /// A shard that goes on from the checkpoint in `spec`, with stamps above `floor`.
+    pub(crate) fn new(spec: &ShardAssignment, floor: Timestamp) -> Self {
+        let acked = spec.checkpoint.clone().unwrap_or_default();
+        let mut shard = Self {
+            spec: spec.clone(),
+            routes: Routes::new(spec),
+            labels: Arc::new(TrafficLabels::from(spec)),
+            traffic: ShardTraffic::default(),
+            place: Place::Late,
+            seen: Bytes::new(),
+            tick: 0,
+            before_tick: Bytes::new(),
+            released: 0,
+            replay_until: 0,
+            floor,
+            held: Vec::new(),
+            missing: Vec::new(),
+            fault: None,
+            fault_since_ms: 0,
+            last_pack: 0,
+            acked: acked.clone(),
+            confirmed: 0,
+            end: None,
+            ended_ms: 0,
+        };
+        shard.go_back_to(acked);
+        shard
+    }
+
+    /// Takes what may change while the shard stays.
+    pub(crate) fn respec(&mut self, spec: &ShardAssignment) {
+        self.routes = Routes::new(spec);
+        self.spec = spec.clone();
+    }
+
+    /// Everything behind the checkpoint will be read again.
+    pub(crate) fn go_back_to(&mut self, checkpoint: ShardCheckpoint) {
+        self.held.clear();
+        self.seen = checkpoint.position;
+        self.tick = checkpoint.tick;
+        self.released = checkpoint.tick;
+        self.replay_until = checkpoint.replay_until;
+    }
+
+    /// The outcome of a call is unknown: back to what was acknowledged; everything up to `clock` may be there.
+    pub(crate) fn restart(&mut self, clock: Timestamp) {
+        let mut checkpoint = self.acked.clone();
+        checkpoint.replay_until = checkpoint.replay_until.max(clock);
+        self.floor = clock;
+        if self.place == Place::Detached {
+            self.end = Some(checkpoint);
+        } else {
+            self.go_back_to(checkpoint);
+        }
+    }
+
+    pub(crate) fn feed_kind(&self) -> Option<FeedKind> {
+        match self.place {
+            Place::Main => Some(FeedKind::Main),
+            Place::Late => Some(FeedKind::Late),
+            Place::Parked | Place::Detached => None,
+        }
+    }
+
+    /// How far the shard is in its log, when its reader has passed `feed_position`.
+    pub(crate) fn reached<'a>(
+        &'a self,
+        feed_position: Option<&'a Bytes>,
+        positions: &Positions,
+    ) -> &'a Bytes {
+        feed_position.map_or(&self.seen, |position| positions.later(&self.seen, position))
+    }
+
+    /// Where a successor would start, if everything released so far were acknowledged.
+    pub(crate) fn checkpoint(&self, feed_position: Option<&Bytes>, positions: &Positions) -> ShardCheckpoint {
+        if let Some(end) = &self.end {
+            return end.clone();
+        }
+        let mut position = self.reached(feed_position, positions);
+        if self.released < self.tick {
+            // A source that never ticks again must not leave a successor without its last tick.
+            position = positions.earlier(position, &self.before_tick);
+        }
+        if let Some(held) = self.held.first() {
+            position = positions.earlier(position, &held.before);
+        }
+        ShardCheckpoint {
+            position: position.clone(),
+            tick: self.released,
+            replay_until: if self.released < self.replay_until { self.replay_until } else { 0 },
+            joined: self.place == Place::Main,
+        }
+    }
+
+    /// Up to where messages may be released when the sender's watermark is `watermark`: what the source's tick covers,
+    /// but not ahead of the slowest input, or the tick would have to go there too.
+    pub(crate) fn releasable_until(&self, watermark: Option<Timestamp>) -> Timestamp {
+        match self.place {
+            Place::Main | Place::Late => watermark.map_or(self.tick, |watermark| watermark.min(self.tick)),
+            Place::Parked | Place::Detached => self.released,
+        }
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.payload.len()).sum()
+    }
+}

@@ -1,0 +1,20 @@
+//! The sender: the way of a message from the source's log to one target pchannel.
+//!
+//! `core` decides everything and does no IO. The rest is its shell: `run` turns the events of readers, target,
+//! session and time into calls of the core; `reader` reads one channel; `call` makes one call to the target within
+//! the lease; `takeover` and `log_end` find out what a core must know before it starts.
+//! Only the owner of the epoch runs a sender, and nothing here decides who that is.
+
+mod backoff;
+mod call;
+mod core;
+mod handle;
+mod log_end;
+mod problems;
+mod reader;
+mod run;
+mod takeover;
+mod time;
+
+pub use self::core::CoreError;
+pub use handle::{SenderContext, SenderHandle, spawn};

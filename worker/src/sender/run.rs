@@ -1,0 +1,487 @@
+//! The sender's loop: events in, calls of the core, calls to the target out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
+use harrier_milvus::error::ErrorClass;
+use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport, ShardReport};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::call::{self, Outcome};
+use super::core::{Core, CoreConfig, CoreStart, FeedId, LogEnds};
+use super::handle::{Command, SenderContext, starting_report};
+use super::problems::{Place, Problems};
+use super::reader::{ReaderEvent, ReaderTask};
+use super::takeover::{Findings, Takeover, Trouble};
+use super::time::{Monotonic, unix_ms};
+
+/// How often the report and the traffic are brought up to date.
+const PUBLISH_MS: u64 = 50;
+
+/// Beyond the timeout of a call that is on its way, what a stop may take.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// What the next call has to wait for.
+enum Gate {
+    Open,
+    /// An error: not before this moment.
+    Pause(Instant),
+    /// The target has to answer, and settle.
+    Settling(BoxFuture<'static, ()>),
+}
+
+/// A running sender.
+pub(super) struct Runner {
+    assignment: SenderAssignment,
+    context: SenderContext,
+    commands: mpsc::UnboundedReceiver<Command>,
+    report: watch::Sender<SenderReport>,
+    horizon: u64,
+    clock: Monotonic,
+    client: Result<MilvusClient, ClientError>,
+    problems: Problems,
+    troubles: (mpsc::UnboundedSender<Trouble>, mpsc::UnboundedReceiver<Trouble>),
+}
+
+/// Everything that exists once the sender has begun.
+struct Running {
+    core: Core,
+    readers: HashMap<FeedId, ReaderTask>,
+    events: (mpsc::Sender<ReaderEvent>, mpsc::Receiver<ReaderEvent>),
+    call: Option<BoxFuture<'static, Outcome>>,
+    gate: Gate,
+    backoff: Backoff,
+    /// A channel whose messages cannot be read: its reader rests until then.
+    resting: HashMap<FeedId, Instant>,
+    /// Input sets whose shards' log ends are being asked for.
+    update: Option<BoxFuture<'static, (SenderAssignment, LogEnds)>>,
+    last_position: Option<ReplicatePosition>,
+    published_ms: u64,
+    stop: Option<Stop>,
+}
+
+struct Stop {
+    reply: oneshot::Sender<SenderReport>,
+    deadline: Instant,
+    /// A call of unknown fate was met while stopping.
+    unknown: bool,
+}
+
+impl Runner {
+    pub(super) fn new(
+        assignment: SenderAssignment,
+        context: SenderContext,
+        commands: mpsc::UnboundedReceiver<Command>,
+        report: watch::Sender<SenderReport>,
+    ) -> Self {
+        let client = connect(&assignment, &context);
+        Self {
+            horizon: assignment.horizon,
+            assignment,
+            context,
+            commands,
+            report,
+            clock: Monotonic::new(),
+            client,
+            problems: Problems::default(),
+            troubles: mpsc::unbounded_channel(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let Some(findings) = self.start().await else { return };
+        let sender = self.assignment.sender_id.clone();
+        tracing::info!(sender, unclean = self.assignment.unclean, bound = ?findings.uncertain_bound, "sender begins");
+        let mut running = self.begin(findings);
+        while self.turn(&mut running).await {}
+        if let Some(stop) = running.stop.take() {
+            let mut report = self.make_report(&mut running);
+            if stop.unknown {
+                report.phase = SenderPhase::Running as i32;
+            }
+            tracing::info!(sender, stopped = !stop.unknown, clock = report.clock, "sender ends");
+            self.report.send_replace(report.clone());
+            // The session may have lost interest.
+            let _ = stop.reply.send(report);
+        }
+    }
+
+    /// Finds out what has to be known. `None` when the sender is to end before it began.
+    async fn start(&mut self) -> Option<Findings> {
+        let mut findings = self.takeover().run(self.assignment.clone()).boxed();
+        loop {
+            tokio::select! {
+                found = &mut findings => return Some(found),
+                command = self.commands.recv() => match command? {
+                    Command::Grant(horizon) => self.horizon = self.horizon.max(horizon),
+                    Command::Update(assignment) => {
+                        self.take_assignment(*assignment);
+                        findings = self.takeover().run(self.assignment.clone()).boxed();
+                    }
+                    Command::Stop(reply) => {
+                        let _ = reply.send(never_began(&self.assignment));
+                        return None;
+                    }
+                },
+                Some(trouble) = self.troubles.1.recv() => self.note(trouble),
+            }
+            let report = SenderReport { error: self.problems.worst(), ..starting_report(&self.assignment) };
+            self.report.send_replace(report);
+        }
+    }
+
+    fn begin(&mut self, findings: Findings) -> Running {
+        let config = &self.context.config;
+        let core_config = CoreConfig {
+            merge_bytes_max: config.merge_bytes_max,
+            call_bytes_max: config.call_bytes_max,
+            tick_interval_ms: config.tick_interval_ms,
+            lookahead_ms_min: config.lookahead_ms_min,
+        };
+        let log = self.context.log.clone();
+        let order = Arc::new(move |a: &[u8], b: &[u8]| log.compare(a, b));
+        let start = CoreStart {
+            uncertain_bound: findings.uncertain_bound,
+            log_ends: findings.log_ends,
+            now_ms: self.clock.now_ms(),
+        };
+        let mut core = Core::new(core_config, &self.assignment, order, &start);
+        core.grant(self.horizon);
+        Running {
+            core,
+            readers: HashMap::new(),
+            events: mpsc::channel(16),
+            call: None,
+            gate: Gate::Open,
+            backoff: Backoff::new(config),
+            resting: HashMap::new(),
+            update: None,
+            last_position: None,
+            published_ms: 0,
+            stop: None,
+        }
+    }
+
+    /// One round: what can be done now, then one event. False when the sender has ended.
+    async fn turn(&mut self, running: &mut Running) -> bool {
+        self.keep_readers(running);
+        self.keep_calling(running);
+        self.publish(running);
+        if running.stop.is_some() && self.is_over(running) {
+            return false;
+        }
+        let wake = self.next_wake(running);
+        let waits_for_lease = running.call.is_none() && matches!(running.gate, Gate::Open);
+        let leaseless = waits_for_lease && self.context.fence.may_send_until().is_none();
+        let fence = self.context.fence.clone();
+        tokio::select! {
+            command = self.commands.recv() => match command {
+                Some(command) => self.on_command(running, command),
+                None => return false,
+            },
+            outcome = optional(&mut running.call) => self.on_outcome(running, outcome),
+            Some(event) = running.events.1.recv() => self.on_reader(running, event),
+            (assignment, ends) = optional(&mut running.update) => {
+                running.core.update(&assignment, &ends, self.clock.now_ms());
+                self.take_assignment(assignment);
+            }
+            () = settled(&mut running.gate) => running.gate = Gate::Open,
+            Some(trouble) = self.troubles.1.recv() => self.note(trouble),
+            () = call::lease(&fence), if leaseless => {}
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        true
+    }
+
+    fn next_wake(&self, running: &Running) -> Instant {
+        let publish = self.clock.instant(running.published_ms + PUBLISH_MS);
+        let mut wake = publish.max(Instant::now() + Duration::from_millis(1));
+        if running.call.is_none()
+            && matches!(running.gate, Gate::Open)
+            && let Some(due_ms) = running.core.next_deadline_ms()
+        {
+            wake = wake.min(self.clock.instant(due_ms).max(Instant::now() + Duration::from_millis(1)));
+        }
+        if let Gate::Pause(until) = running.gate {
+            wake = wake.min(until);
+        }
+        wake
+    }
+
+    fn on_command(&mut self, running: &mut Running, command: Command) {
+        match command {
+            Command::Grant(horizon) => running.core.grant(horizon),
+            Command::Update(assignment) => {
+                let takeover = self.takeover();
+                running.update = Some(
+                    async move {
+                        let ends = takeover.needed_log_ends(&assignment).await;
+                        (*assignment, ends)
+                    }
+                    .boxed(),
+                );
+            }
+            Command::Stop(reply) => {
+                let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+                let deadline = Instant::now() + timeout + STOP_GRACE;
+                running.core.begin_stop(self.clock.now_ms());
+                running.stop = Some(Stop { reply, deadline, unknown: false });
+            }
+        }
+    }
+
+    /// Whether a stopping sender has ended, in order or because its time is over.
+    fn is_over(&self, running: &mut Running) -> bool {
+        let Some(stop) = &mut running.stop else { return false };
+        if running.core.is_stopped() {
+            return true;
+        }
+        let late = Instant::now() >= stop.deadline;
+        if late && running.core.is_awaiting() {
+            stop.unknown = true;
+        } else if late {
+            running.core.abandon(self.clock.now_ms());
+        }
+        late
+    }
+
+    fn keep_readers(&mut self, running: &mut Running) {
+        let plans = running.core.readers();
+        let now = Instant::now();
+        running.resting.retain(|_, until| *until > now);
+        running.readers.retain(|feed, task| {
+            plans.iter().any(|plan| plan.feed == *feed && plan.generation == task.generation)
+        });
+        self.problems.retain_channels(|channel| plans.iter().any(|plan| plan.channel == channel));
+        for plan in plans {
+            let feed = plan.feed;
+            if running.resting.contains_key(&feed) {
+                continue;
+            }
+            let task = running.readers.entry(feed).or_insert_with(|| {
+                let context = &self.context;
+                let events = running.events.0.clone();
+                ReaderTask::spawn(context.log.clone(), plan, &context.config, &context.byte_pool, events)
+            });
+            task.set_appetite(running.core.appetite(feed));
+        }
+    }
+
+    fn on_reader(&mut self, running: &mut Running, event: ReaderEvent) {
+        match event {
+            ReaderEvent::Reads { channel } => {
+                self.problems.clear(&Place::Channel(channel));
+            }
+            ReaderEvent::Failed { channel, error } => {
+                self.problems.set(Place::Channel(channel), error.class(), error.to_string(), unix_ms());
+            }
+            ReaderEvent::Batch { feed, generation, messages, charge, taken } => {
+                if let Err(error) = running.core.on_messages(feed, generation, messages, &charge) {
+                    tracing::error!(%error, "the source log holds what cannot be replicated");
+                    if let Some(task) = running.readers.remove(&feed) {
+                        let place = Place::Channel(task.channel.clone());
+                        self.problems.set(place, error.class(), error.to_string(), unix_ms());
+                    }
+                    let rest = Duration::from_millis(self.context.config.backoff_ms_max);
+                    running.resting.insert(feed, Instant::now() + rest);
+                } else if let Some(task) = running.readers.get(&feed) {
+                    // Before the reader goes on, so that it does not act on an old appetite.
+                    task.set_appetite(running.core.appetite(feed));
+                }
+                let _ = taken.send(());
+            }
+        }
+    }
+
+    /// Makes the next call as soon as one is due and allowed.
+    fn keep_calling(&mut self, running: &mut Running) {
+        let now_ms = self.clock.now_ms();
+        running.core.prepare(now_ms);
+        if let Gate::Pause(until) = running.gate
+            && until <= Instant::now()
+        {
+            running.gate = Gate::Open;
+        }
+        let open = running.call.is_none() && matches!(running.gate, Gate::Open);
+        if !open || self.context.fence.may_send_until().is_none() {
+            return;
+        }
+        let client = match &self.client {
+            Ok(client) => client.clone(),
+            Err(error) => {
+                let error = error.clone();
+                self.pause(running, &error);
+                // The settings may be mended by an update; nothing else helps.
+                return;
+            }
+        };
+        if let Some(request) = running.core.next_call(now_ms) {
+            let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+            let fence = self.context.fence.clone();
+            running.call = Some(call::replicate(client, request, fence, timeout).boxed());
+        }
+    }
+
+    fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
+        match outcome {
+            Outcome::Acknowledged { position, messages } => {
+                running.core.on_acknowledged();
+                running.backoff.reset();
+                if self.problems.clear(&Place::Target) {
+                    tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
+                }
+                self.watch_positions(running, position, messages);
+            }
+            Outcome::NoLease => running.core.on_not_sent(),
+            Outcome::NotSent(error) => {
+                running.core.on_not_sent();
+                self.pause(running, &error);
+            }
+            Outcome::Unknown(error) => self.on_unknown(running, &error),
+        }
+    }
+
+    fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
+        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
+        let mut class = error.class();
+        match error {
+            // It helps to send less, as long as there is less to send.
+            ClientError::TooLarge { .. } if running.core.halve_merge_limit() => class = ErrorClass::Transient,
+            ClientError::Deadline { .. } => running.core.halve_call_limit(),
+            _ => {}
+        }
+        self.problems.set(Place::Target, class, error.to_string(), unix_ms());
+        running.core.on_unknown_outcome();
+        running.last_position = None;
+        if let Some(stop) = &mut running.stop {
+            stop.unknown = true;
+        }
+        let (takeover, wait) = (self.takeover(), running.backoff.next());
+        running.gate = Gate::Settling(
+            async move {
+                tokio::time::sleep(wait).await;
+                takeover.settle().await;
+            }
+            .boxed(),
+        );
+    }
+
+    fn pause(&mut self, running: &mut Running, error: &ClientError) {
+        let wait = running.backoff.next();
+        tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
+        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
+        running.gate = Gate::Pause(Instant::now() + wait);
+    }
+
+    /// The target's positions grow by one per message: a larger step is somebody else's write.
+    fn watch_positions(&self, running: &mut Running, position: ReplicatePosition, messages: u64) {
+        let step = running.last_position.as_ref().and_then(|last| position.messages_since(last));
+        if let Some(foreign) = step.and_then(|step| step.checked_sub(messages)).filter(|foreign| *foreign > 0)
+        {
+            tracing::warn!(
+                sender = self.assignment.sender_id,
+                foreign,
+                "messages on the target channel that this sender did not write"
+            );
+            metrics::counter!("harrier_worker_foreign_messages_total").increment(foreign);
+        }
+        running.last_position = Some(position);
+    }
+
+    fn take_assignment(&mut self, assignment: SenderAssignment) {
+        if assignment.target != self.assignment.target {
+            self.client = connect(&assignment, &self.context);
+        }
+        self.assignment = assignment;
+    }
+
+    fn takeover(&self) -> Takeover {
+        Takeover {
+            log: self.context.log.clone(),
+            config: self.context.config.clone(),
+            fence: self.context.fence.clone(),
+            client: self.client.clone(),
+            troubles: self.troubles.0.clone(),
+        }
+    }
+
+    fn note(&mut self, (place, trouble): Trouble) {
+        match trouble {
+            Some((class, message)) => self.problems.set(place, class, message, unix_ms()),
+            None => {
+                self.problems.clear(&place);
+            }
+        }
+    }
+
+    fn publish(&mut self, running: &mut Running) {
+        let now_ms = self.clock.now_ms();
+        if now_ms < running.published_ms + PUBLISH_MS {
+            return;
+        }
+        running.published_ms = now_ms;
+        let report = self.make_report(running);
+        self.report.send_replace(report);
+    }
+
+    fn make_report(&mut self, running: &mut Running) -> SenderReport {
+        for (labels, kind, operation, by) in running.core.drain_traffic() {
+            metrics::counter!("harrier_worker_replayed_rows_total").increment(by.replayed_rows);
+            self.context.traffic.add(&labels, kind, operation, by);
+        }
+        let windows = running.core.take_windows_opened();
+        metrics::counter!("harrier_worker_replay_windows_total").increment(windows);
+        let mut report = running.core.report(self.clock.now_ms(), unix_ms());
+        report.error = self.problems.worst();
+        report
+    }
+}
+
+/// The last word of a sender that is stopped before it began: its inputs are where they were.
+fn never_began(assignment: &SenderAssignment) -> SenderReport {
+    let end = |shard: &harrier_proto::harrier::v1::ShardAssignment| ShardReport {
+        shard_id: shard.shard_id.clone(),
+        checkpoint: shard.checkpoint.clone(),
+        r#final: true,
+        ..ShardReport::default()
+    };
+    SenderReport {
+        phase: SenderPhase::Stopped as i32,
+        shards: assignment.shards.iter().map(end).collect(),
+        ..starting_report(assignment)
+    }
+}
+
+fn connect(assignment: &SenderAssignment, context: &SenderContext) -> Result<MilvusClient, ClientError> {
+    let mut endpoint = Endpoint::from_wire(&assignment.target.clone().unwrap_or_default());
+    let timeout = Duration::from_millis(context.config.call_timeout_ms);
+    endpoint.request_timeout = timeout;
+    // What the kernel still holds must not leave it long after the call has been given up.
+    endpoint.unacked_timeout = timeout;
+    MilvusClient::lazy(&endpoint)
+}
+
+/// Resolves with the future, if there is one, and takes it away.
+async fn optional<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(running) => {
+            let value = running.await;
+            *future = None;
+            value
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn settled(gate: &mut Gate) {
+    match gate {
+        Gate::Settling(settling) => settling.await,
+        Gate::Open | Gate::Pause(_) => std::future::pending().await,
+    }
+}
