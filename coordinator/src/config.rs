@@ -20,6 +20,18 @@ pub struct CoordinatorConfig {
     pub grpc_address: SocketAddr,
     /// Found a new group when the folder is empty.
     pub bootstrap: bool,
+    /// Least time without a word of the group's leader before another is elected, in milliseconds.
+    pub election_ms_min: u64,
+    /// Largest such time, in milliseconds; the real one is drawn between the two.
+    pub election_ms_max: u64,
+    /// How often the group's leader shows itself to the other coordinators, in milliseconds.
+    pub election_heartbeat_ms: u64,
+    /// How long a change of the registry may wait for the group, in milliseconds.
+    pub propose_timeout_ms: u64,
+    /// A snapshot of the registry is written, and the log before it removed, after this many entries ...
+    pub snapshot_entries: u64,
+    /// ... or after this many bytes of log, whichever comes first.
+    pub snapshot_log_bytes: u64,
     /// Most tasks that may exist.
     pub task_count_max: u32,
     /// Largest body of a request to `/cdc`, in bytes.
@@ -60,6 +72,12 @@ impl Default for CoordinatorConfig {
             http_address: local(8444),
             grpc_address: local(8445),
             bootstrap: false,
+            election_ms_min: 500,
+            election_ms_max: 1_000,
+            election_heartbeat_ms: 100,
+            propose_timeout_ms: 5_000,
+            snapshot_entries: 4_096,
+            snapshot_log_bytes: 64 * 1024 * 1024,
             task_count_max: 100,
             request_bytes_max: 4 * 1024 * 1024,
             heartbeat_ms: 250,

@@ -7,6 +7,7 @@ mod folders;
 mod golden;
 mod registry;
 mod samples;
+mod speed;
 mod suite;
 
 use std::path::Path;

@@ -38,10 +38,10 @@ async fn the_log_is_cut_behind_a_snapshot() {
     let often = RaftOptions { snapshot_entries: 50, ..options(data_dir.path()) };
     let registry = Registry::open(often.clone()).await.unwrap();
     leads(&registry).await;
-    for number in 0..400 {
+    for number in 0..260 {
         registry.propose(create_task(&format!("task-{}", number % 7))).await.unwrap();
     }
-    wait(|| registry.status().snapshot_index >= 300).await;
+    wait(|| registry.status().snapshot_index >= 200).await;
     let before = registry.read(State::clone);
     registry.shutdown().await;
 
@@ -52,7 +52,7 @@ async fn the_log_is_cut_behind_a_snapshot() {
 
     let disk = folder::open(&options(data_dir.path()), |file| file).unwrap();
     let kept = disk.read(|transaction| disk::get_log(transaction, .., usize::MAX)).unwrap();
-    assert!(kept.len() < 300, "{} entries", kept.len());
+    assert!(kept.len() < 230, "{} entries", kept.len());
     disk.close().await;
 }
 

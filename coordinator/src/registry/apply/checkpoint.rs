@@ -71,10 +71,13 @@ fn stop(state: &mut State, report: &SenderCheckpoint) {
     let Some(sender) = state.senders.get_mut(&report.sender_id) else { return };
     sender.stopped = true;
     sender.owner = None;
-    // An owner that never began has not computed the uncertain bound either.
-    if report.takeover_clock > 0 {
+    // An owner tells the clock at which it begins. One that never began has not computed the uncertain bound, and
+    // has sent nothing (of owners that all began at 0 that cannot be told).
+    let began = report.takeover_clock > 0;
+    if began {
         sender.unclean = false;
     }
+    let may_have_sent = began || sender.takeover_clock == 0;
     let horizon = sender.horizon;
     let ended: BTreeSet<&str> = report
         .shards
@@ -91,7 +94,7 @@ fn stop(state: &mut State, report: &SenderCheckpoint) {
             // Its end was not told, or was that of an earlier life; nobody is left who could say more.
             ShardPhase::Stopping => shard.phase = ShardPhase::Stopped,
             // An input of which the owner did not say where it ended.
-            ShardPhase::Active if was_input && !ended.contains(shard_id.as_str()) => {}
+            ShardPhase::Active if may_have_sent && was_input && !ended.contains(shard_id.as_str()) => {}
             _ => continue,
         }
         // What may have been sent of it lies at or below the horizon.
@@ -165,6 +168,16 @@ mod tests {
         bench.checkpoint(report(&bench.state).clock(50).horizon(500).takeover(1).shard_at(b"p2", 40));
         bench.checkpoint(report(&bench.state).stopped().clock(60).takeover(1));
         assert_eq!(bench.shard().replay_until, 500);
+    }
+
+    #[test]
+    fn an_owner_that_never_began_leaves_everything_as_it_was() {
+        let mut bench = Bench::running("worker-1");
+        bench.checkpoint(report(&bench.state).clock(50).horizon(500).takeover(1).shard_at(b"p2", 40));
+        bench.checkpoint(report(&bench.state).stopped().clock(60).takeover(1).shard_end(b"p3", 55, 0));
+        bench.assign(Some("worker-2"));
+        bench.checkpoint(report(&bench.state).stopped());
+        assert_eq!((bench.shard().position.as_slice(), bench.shard().replay_until), (b"p3".as_slice(), 0));
     }
 
     #[test]

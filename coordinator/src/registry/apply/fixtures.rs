@@ -222,3 +222,16 @@ fn progress(position: &[u8], tick: u64, replay_until: u64, end: ShardFinal) -> S
         end,
     }
 }
+
+/// What a pattern of `*` and `?` selects, said as plainly as possible.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let mut letters = name.chars();
+    match (pattern.chars().next(), letters.next()) {
+        (None, letter) => letter.is_none(),
+        (Some('*'), None) => matches(&pattern[1..], name),
+        (Some('*'), Some(_)) => matches(&pattern[1..], name) || matches(pattern, letters.as_str()),
+        (Some('?'), Some(_)) => matches(&pattern[1..], letters.as_str()),
+        (Some(one), Some(other)) => one == other && matches(&pattern[1..], letters.as_str()),
+        (Some(_), None) => false,
+    }
+}

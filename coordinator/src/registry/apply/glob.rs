@@ -96,6 +96,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::fixtures::matches;
     use super::*;
 
     #[test]
@@ -137,23 +138,10 @@ mod tests {
         }
     }
 
-    fn matches(pattern: &[char], name: &[char]) -> bool {
-        match (pattern.split_first(), name.split_first()) {
-            (None, None) => true,
-            (Some(('*', rest)), None) => matches(rest, name),
-            (Some(('*', rest)), Some((_, tail))) => matches(rest, name) || matches(pattern, tail),
-            (Some(('?', rest)), Some((_, tail))) => matches(rest, tail),
-            (Some((a, rest)), Some((b, tail))) => a == b && matches(rest, tail),
-            _ => false,
-        }
-    }
-
     proptest! {
         #[test]
         fn a_common_name_is_never_missed(left in "[ab*?]{0,5}", right in "[ab*?]{0,5}", name in "[ab]{0,5}") {
-            let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            let (matches_left, matches_right) =
-                (matches(&chars(&left), &chars(&name)), matches(&chars(&right), &chars(&name)));
+            let (matches_left, matches_right) = (matches(&left, &name), matches(&right, &name));
             if matches_left && matches_right {
                 prop_assert!(intersect(&left, &right));
             }

@@ -129,7 +129,8 @@ fn selections(spec: &TaskSpec) -> Vec<Selection> {
 fn routes(spec: &TaskSpec) -> Vec<Route> {
     let mut routes = Vec::new();
     for source in selections(spec) {
-        let mut all_renamed = false;
+        // A database may be listed more than once; it keeps its names if any of the entries lets it.
+        let mut renamed = None;
         for mapping in &spec.name_mapping {
             let source_db = Selection::new(&mapping.source_db, "").database;
             let target_db = if mapping.target_db.is_empty() { &source_db } else { &mapping.target_db };
@@ -152,9 +153,11 @@ fn routes(spec: &TaskSpec) -> Vec<Route> {
                     target: Selection::new(target_db, &source.collection),
                 });
             }
-            all_renamed |= source.database == source_db && (listed || *target_db != source_db);
+            if source.database == source_db {
+                renamed = Some(renamed.unwrap_or(true) && (listed || *target_db != source_db));
+            }
         }
-        if !all_renamed {
+        if renamed != Some(true) {
             routes.push(Route { target: source.clone(), source });
         }
     }
@@ -169,6 +172,10 @@ fn describe(one: &Selection, other: &Selection) -> String {
         _ => format!("{one} and {other}"),
     }
 }
+
+#[cfg(test)]
+#[path = "overlap_properties.rs"]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -178,7 +178,7 @@ fn check_tasks(state: &State) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn any_history_keeps_the_promises(history in proptest::collection::vec((command(), 0..5_u64), 1..60)) {
