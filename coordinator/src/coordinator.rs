@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_milvus::catalog::{CatalogClient, CatalogError};
 use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
 use harrier_proto::harrier::v1::SourceLog;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -16,7 +17,7 @@ use crate::config::CoordinatorConfig;
 use crate::grpc;
 use crate::http::probe::MilvusProber;
 use crate::http::{self, AppParts, SetLogLevel};
-use crate::leader::{LeaderParts, LeaderView, Leadership, Sessions, Times};
+use crate::leader::{CatalogParts, LeaderParts, LeaderView, Leadership, Sessions, Times};
 use crate::raft::{OpenError, Peer, RaftOptions, Registry};
 use crate::seal::Sealer;
 use crate::serving::Serving;
@@ -57,6 +58,9 @@ pub enum StartError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] OpenError),
+    /// The configuration of the source's catalog.
+    #[error("the source cannot be used as configured (`source.etcd`): {0}")]
+    Source(#[from] CatalogError),
 }
 
 /// A coordinator at work.
@@ -72,6 +76,11 @@ impl Coordinator {
     pub async fn start(parts: CoordinatorParts) -> Result<Self, StartError> {
         let CoordinatorParts { mut config, source, sealer, metrics, set_log_level } = parts;
         config.source = source;
+        let catalog = CatalogParts {
+            client: Arc::new(CatalogClient::connect(&config.source)?),
+            poll: Duration::from_millis(config.catalog_poll_ms),
+            default_partition_name: config.source.default_partition_name.clone(),
+        };
         let http_listener = listen("http_address", config.http_address).await?;
         let grpc_listener = listen("grpc_address", config.grpc_address).await?;
         let http_error =
@@ -83,7 +92,7 @@ impl Coordinator {
 
         let registry = Registry::open(raft_options(&config, http_address, grpc_address)).await?;
         let view = LeaderView::default();
-        let leadership = Leadership::follow(leader_parts(&config, &registry, &sealer, &view));
+        let leadership = Leadership::follow(leader_parts(&config, &registry, &sealer, &view, catalog));
         let grpc = grpc::serve(grpc_listener, Sessions::new(leadership.current())).map_err(grpc_error)?;
         let router = http::router(AppParts {
             registry: registry.clone(),
@@ -148,6 +157,7 @@ fn leader_parts(
     registry: &Registry,
     sealer: &Sealer,
     view: &LeaderView,
+    catalog: CatalogParts,
 ) -> LeaderParts {
     LeaderParts {
         registry: registry.clone(),
@@ -164,6 +174,7 @@ fn leader_parts(
         source_log: source_log(&config.source.log),
         series_max: config.metrics_series_max,
         timeouts: config.into(),
+        catalog: Some(catalog),
     }
 }
 

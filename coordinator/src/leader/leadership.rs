@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog_duty::CatalogParts;
 use super::leading::{Leading, Times};
 use super::sessions::CurrentLeader;
 use super::tenure::Leader;
@@ -28,6 +29,8 @@ pub(crate) struct LeaderParts {
     pub(crate) source_log: SourceLog,
     pub(crate) series_max: usize,
     pub(crate) timeouts: TargetTimeouts,
+    /// `None` where there is no source to follow.
+    pub(crate) catalog: Option<CatalogParts>,
 }
 
 /// Starts and stops leaders.

@@ -60,6 +60,7 @@ impl Node {
             source_log: SourceLog { kind: "nats".to_owned(), ..SourceLog::default() },
             series_max: 100,
             timeouts: (&CoordinatorConfig::default()).into(),
+            catalog: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = grpc::serve(listener, Sessions::new(leadership.current())).unwrap();
