@@ -5,9 +5,14 @@
 
 pub mod byte_pool;
 pub mod config;
+mod http;
 pub mod message;
+mod metrics;
 pub mod sender;
+mod sender_host;
 pub mod session;
 pub mod traffic;
+pub mod worker;
 
 pub use config::WorkerConfig;
+pub use worker::{StartError, Worker};

@@ -44,7 +44,7 @@ impl Elements {
             (Element::Varint, Value::Bytes(run)) => self.add(payload.slice_ref(run), count_varints(run)?),
             (Element::Fixed32 | Element::Fixed64, Value::Bytes(run)) => {
                 let size = element.fixed_size().unwrap_or(1);
-                if run.len() % size != 0 {
+                if !run.len().is_multiple_of(size) {
                     return Err(CodecError::Truncated { offset: run.len() });
                 }
                 self.add(payload.slice_ref(run), (run.len() / size) as u64);

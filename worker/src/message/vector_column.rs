@@ -98,7 +98,7 @@ impl VectorColumn {
             Kind::Float => self.dim,
             Kind::Packed { bits, .. } => self.dim.checked_mul(bits).filter(|bits| bits % 8 == 0)? / 8,
         };
-        if per_row == 0 || self.elements.count % per_row != 0 {
+        if per_row == 0 || !self.elements.count.is_multiple_of(per_row) {
             return None;
         }
         Some(self.elements.count / per_row)

@@ -92,6 +92,11 @@ impl SenderHandle {
     pub fn abort(&self) {
         self.task.abort();
     }
+
+    /// True when nothing of the sender runs any more, whatever ended it.
+    pub fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
 }
 
 impl Drop for SenderHandle {

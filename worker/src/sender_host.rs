@@ -1,0 +1,79 @@
+//! Where the session meets the senders: starts the real ones for it.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use harrier_milvus::log::{LogSource, open_source};
+use harrier_proto::harrier::v1::{SenderAssignment, SenderReport, SourceLog};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::WorkerConfig;
+use crate::sender::{self, SenderContext, SenderHandle};
+use crate::session::Fence;
+use crate::session::host::{SenderControl, SenderHost};
+use crate::session::registration::{UnknownLog, log_config};
+use crate::worker::{SenderShare, StartError, Worker};
+
+/// Starts senders that read one source's log.
+pub(crate) struct LiveHost {
+    log: Arc<dyn LogSource>,
+    share: SenderShare,
+}
+
+impl Worker {
+    /// Starts the worker; it registers in the background, for as long as it takes. `metrics` renders what the
+    /// process's recorder holds.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used: a wrong address, or a port that is taken.
+    pub async fn start(config: WorkerConfig, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        Self::start_with(config, metrics, LiveHost::new).await
+    }
+}
+
+impl LiveHost {
+    fn new(log: &SourceLog, share: &SenderShare) -> Result<Self, UnknownLog> {
+        Ok(Self { log: open_source(&log_config(log)?), share: share.clone() })
+    }
+}
+
+impl SenderHost for LiveHost {
+    type Control = SenderHandle;
+
+    fn spawn(&self, assignment: SenderAssignment, fence: Fence) -> SenderHandle {
+        let context = SenderContext {
+            log: self.log.clone(),
+            config: WorkerConfig::clone(&self.share.config),
+            fence,
+            byte_pool: self.share.byte_pool.clone(),
+            traffic: self.share.traffic.clone(),
+        };
+        sender::spawn(assignment, context)
+    }
+}
+
+impl SenderControl for SenderHandle {
+    fn update(&self, assignment: SenderAssignment) {
+        SenderHandle::update(self, assignment);
+    }
+
+    fn grant(&self, horizon: u64) {
+        SenderHandle::grant(self, horizon);
+    }
+
+    fn report(&self) -> SenderReport {
+        SenderHandle::report(self)
+    }
+
+    fn stop(&self) -> BoxFuture<'static, SenderReport> {
+        SenderHandle::stop(self)
+    }
+
+    fn abort(&self) {
+        SenderHandle::abort(self);
+    }
+
+    fn has_ended(&self) -> bool {
+        SenderHandle::has_ended(self)
+    }
+}
