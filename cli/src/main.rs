@@ -1,1 +1,25 @@
-fn main() {}
+//! The one binary: `harrier coordinator | worker | standalone | config | key`.
+
+mod args;
+mod commands;
+mod config;
+mod logging;
+mod sealing;
+mod signals;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let arguments = args::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            // Before logging is set up there is nowhere else to say it; afterwards it is still the last line.
+            #[allow(clippy::print_stderr)]
+            {
+                eprintln!("harrier: {error:#}");
+            }
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What can be said on the command line. Flags are stronger than the environment, that is stronger than the file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Layers;
+
+/// Highly available change data capture for Milvus: keeps a standby equal to a source.
+#[derive(Debug, Parser)]
+#[command(name = "harrier", version, max_term_width = 110)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a coordinator: task registry, HTTP API, assignment of senders to workers.
+    Coordinator(CoordinatorArguments),
+    /// Run a worker: streams the source's log to the targets.
+    Worker(WorkerArguments),
+    /// Run a coordinator and a worker in one process.
+    Standalone(StandaloneArguments),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manage the key that seals credentials.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// `harrier config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read the configuration as a process would, and say whether it is right.
+    Check(ConfigFile),
+}
+
+/// `harrier key ...`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a new sealing key in a file that does not exist yet.
+    Generate {
+        /// The file; readable by its owner alone.
+        file: PathBuf,
+    },
+}
+
+/// The configuration file, for every role.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// YAML file (every key: deploy/harrier.yaml); a cdc.yaml of the Go tool is accepted as the source section.
+    #[arg(long, short, env = "HARRIER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Log level or filter, such as debug or info,harrier_worker=debug.
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+/// Where the source Milvus is.
+#[derive(Debug, Args)]
+pub struct SourceFlags {
+    /// Host of a source that runs etcd and its NATS log on their default ports (2379 and 4222).
+    #[arg(long, value_name = "HOST")]
+    pub source: Option<String>,
+    /// The source's etcd; several separated by commas.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub source_etcd: Vec<String>,
+    /// etcd.rootPath of the source.
+    #[arg(long, value_name = "PATH")]
+    pub source_root_path: Option<String>,
+    /// The source's log broker.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub source_log: Option<String>,
+}
+
+/// Flags of the coordinator role.
+#[derive(Debug, Args)]
+pub struct CoordinatorFlags {
+    /// Folder of the registry.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of the HTTP API.
+    #[arg(long, value_name = "IP:PORT")]
+    pub http_address: Option<String>,
+    /// Address for workers.
+    #[arg(long, value_name = "IP:PORT")]
+    pub grpc_address: Option<String>,
+    /// File with the key that seals credentials.
+    #[arg(long, value_name = "FILE")]
+    pub sealing_key_file: Option<PathBuf>,
+}
+
+/// Flags of the worker role.
+#[derive(Debug, Args)]
+pub struct WorkerFlags {
+    /// Address of the worker's own /metrics, /healthz and /readyz.
+    #[arg(long, value_name = "IP:PORT")]
+    pub metrics_address: Option<String>,
+}
+
+/// `harrier coordinator`
+#[derive(Debug, Args)]
+pub struct CoordinatorArguments {
+    /// The file.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// The source.
+    #[command(flatten)]
+    pub source: SourceFlags,
+    /// The role.
+    #[command(flatten)]
+    pub coordinator: CoordinatorFlags,
+    /// Found a new group in an empty data folder.
+    #[arg(long)]
+    pub bootstrap: bool,
+}
+
+/// `harrier worker`
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The file.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// gRPC addresses of the coordinators, separated by commas.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub coordinators: Vec<String>,
+    /// The role.
+    #[command(flatten)]
+    pub worker: WorkerFlags,
+}
+
+/// `harrier standalone`
+#[derive(Debug, Args)]
+pub struct StandaloneArguments {
+    /// The file.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// The source.
+    #[command(flatten)]
+    pub source: SourceFlags,
+    /// The coordinator in it.
+    #[command(flatten)]
+    pub coordinator: CoordinatorFlags,
+    /// The worker in it.
+    #[command(flatten)]
+    pub worker: WorkerFlags,
+}
+
+fn text(path: &Option<PathBuf>) -> Option<String> {
+    path.as_ref().map(|path| path.to_string_lossy().into_owned())
+}
+
+fn list(values: &[String]) -> Option<Vec<String>> {
+    if values.is_empty() { None } else { Some(values.to_vec()) }
+}
+
+impl ConfigFile {
+    /// The layers that begin with this file.
+    pub fn layers(&self) -> Layers {
+        let mut layers = Layers::new(self.config.as_deref());
+        layers.flag("log.level", self.log_level.clone());
+        layers
+    }
+}
+
+impl SourceFlags {
+    /// Adds these flags.
+    pub fn apply(&self, layers: &mut Layers) {
+        if let Some(host) = &self.source {
+            layers.flag("source.etcd.endpoints", Some(vec![format!("{host}:2379")]));
+            layers.flag("source.log.address", Some(format!("{host}:4222")));
+        }
+        layers.flag("source.etcd.endpoints", list(&self.source_etcd));
+        layers.flag("source.etcd.root_path", self.source_root_path.clone());
+        layers.flag("source.log.address", self.source_log.clone());
+    }
+}
+
+impl CoordinatorFlags {
+    /// Adds these flags.
+    pub fn apply(&self, layers: &mut Layers) {
+        layers.flag("coordinator.data_dir", text(&self.data_dir));
+        layers.flag("coordinator.http_address", self.http_address.clone());
+        layers.flag("coordinator.grpc_address", self.grpc_address.clone());
+        layers.flag("sealing.key_file", text(&self.sealing_key_file));
+    }
+}
+
+impl WorkerFlags {
+    /// Adds these flags.
+    pub fn apply(&self, layers: &mut Layers) {
+        layers.flag("worker.metrics_address", self.metrics_address.clone());
+    }
+}
+
+impl WorkerArguments {
+    /// Adds the flags of this subcommand.
+    pub fn apply(&self, layers: &mut Layers) {
+        layers.flag("worker.coordinators", list(&self.coordinators));
+        self.worker.apply(layers);
+    }
+}

@@ -1,0 +1,21 @@
+//! One file per subcommand.
+
+mod config;
+mod coordinator;
+mod key;
+mod runtime;
+mod standalone;
+mod worker;
+
+use crate::args::{Arguments, Command};
+
+/// Runs what was asked for, to its end.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Coordinator(arguments) => coordinator::run(&arguments),
+        Command::Worker(arguments) => worker::run(&arguments),
+        Command::Standalone(arguments) => standalone::run(&arguments),
+        Command::Config(command) => config::run(&command),
+        Command::Key(command) => key::run(&command),
+    }
+}
