@@ -148,7 +148,12 @@ fn raft_options(config: &CoordinatorConfig, http: SocketAddr, grpc: SocketAddr) 
         data_dir: config.data_dir.clone(),
         bootstrap: config.bootstrap,
         peer: Peer { http_address: http.to_string(), grpc_address: grpc.to_string() },
-        ..RaftOptions::default()
+        election_ms_min: config.election_ms_min,
+        election_ms_max: config.election_ms_max,
+        heartbeat_ms: config.election_heartbeat_ms,
+        propose_timeout_ms: config.propose_timeout_ms,
+        snapshot_entries: config.snapshot_entries,
+        snapshot_log_bytes: config.snapshot_log_bytes,
     }
 }
 

@@ -27,8 +27,8 @@ pub(crate) struct Desired {
 #[derive(Default)]
 pub(crate) struct WorkerDesired {
     senders: Vec<SenderInputs>,
-    /// Taken away, final word not heard.
-    awaited: Vec<Assignment>,
+    /// What it should speak of: its senders, and those that were taken away and whose last word was not heard.
+    expected: Vec<Assignment>,
 }
 
 struct SenderInputs {
@@ -53,16 +53,16 @@ impl Desired {
         }
         let mut desired = Self::default();
         for (sender_id, sender) in &state.senders {
-            let Some(owner) = &sender.owner else {
-                if let Some(last_owner) = sender.last_owner.as_ref().filter(|_| !sender.stopped) {
-                    let awaited = &mut desired.workers.entry(last_owner.clone()).or_default().awaited;
-                    awaited.push((sender_id.clone(), sender.epoch));
-                }
-                continue;
-            };
+            let holder = sender.owner.as_ref().or(sender.last_owner.as_ref().filter(|_| !sender.stopped));
+            let Some(holder) = holder else { continue };
             let of_sender = shards.get(sender_id.as_str()).map_or(&[][..], Vec::as_slice);
-            if let Some(inputs) = sender_inputs(state, (sender_id, sender), of_sender, connections) {
-                desired.workers.entry(owner.clone()).or_default().senders.push(inputs);
+            let inputs = sender_inputs(state, (sender_id, sender), of_sender, connections);
+            let told = sender.owner.as_ref().and(inputs);
+            // It cannot speak of a sender that it was not told of for want of a connection.
+            if sender.owner.is_none() || told.is_some() {
+                let worker = desired.workers.entry(holder.clone()).or_default();
+                worker.expected.push((sender_id.clone(), sender.epoch));
+                worker.senders.extend(told);
             }
         }
         desired
@@ -83,8 +83,8 @@ impl WorkerDesired {
         hasher.finish().max(1)
     }
 
-    pub(crate) fn awaited(&self) -> &[Assignment] {
-        &self.awaited
+    pub(crate) fn expected(&self) -> &[Assignment] {
+        &self.expected
     }
 
     /// Whether the worker still owns all of it, unchanged.
@@ -256,7 +256,7 @@ mod tests {
         fixtures::assign(&mut state, SENDER, None);
         assert!(!desired.of("w").unwrap().is_current(&state, "w"));
         let desired = Desired::build(&state, &fixtures::connections(&[TASK]));
-        assert_eq!(desired.of("w").unwrap().awaited(), [(SENDER.to_owned(), 1)]);
+        assert_eq!(desired.of("w").unwrap().expected(), [(SENDER.to_owned(), 1)]);
         assert!(desired.of("w").unwrap().assignments(&state).is_empty());
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct Answer {
     /// `None`: it has this version already.
     pub(crate) desired: Option<Vec<SenderAssignment>>,
     pub(crate) horizons: Vec<HorizonGrant>,
-    /// Senders that were taken from it and of which it has not said the last word.
-    pub(crate) awaited: Vec<Assignment>,
+    /// What it should speak of: its senders, and those whose last word is awaited.
+    pub(crate) expected: Vec<Assignment>,
 }
 
 /// The desired sets of all workers.
@@ -63,7 +63,7 @@ impl DesiredCache {
                 version,
                 desired: (version != has).then(|| desired.assignments(state)),
                 horizons: desired.horizons(state),
-                awaited: desired.awaited().to_vec(),
+                expected: desired.expected().to_vec(),
             }
         })
     }

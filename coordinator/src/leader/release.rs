@@ -1,6 +1,6 @@
-//! Senders whose final word will not come although their last owner lives: it never started them, or its word was
-//! lost with the former leader. The worker shows it: it works on a desired set without the sender and reports
-//! nothing of it, for as long as a lease. The next owner then begins as after a crash.
+//! Senders that their owner, or last owner, verifiably does not run although it lives: it never started them, ended
+//! them in disorder, or its last word was lost with the former leader. The worker shows it: it works on the present
+//! desired set and reports nothing of them, for as long as a lease. The next owner then begins as after a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::registry::{SenderId, State};
 /// A sender at an epoch.
 pub(crate) type Assignment = (SenderId, u64);
 
-/// Since when workers are silent on senders that were taken from them.
+/// Since when workers are silent on senders that they should speak of.
 pub(crate) struct Releases {
     hold: Duration,
     silent_since: BTreeMap<Assignment, Instant>,
@@ -22,16 +22,16 @@ impl Releases {
         Self { hold, silent_since: BTreeMap::new() }
     }
 
-    /// A heartbeat of the last owner of `awaited`: `obeys` if it works on the present desired set, which is without
-    /// them; `reported` are the senders that it still speaks of.
+    /// A heartbeat of the owner, or last owner, of `expected`: `obeys` if it works on the present desired set;
+    /// `reported` are the senders that it speaks of.
     pub(crate) fn observe(
         &mut self,
-        awaited: &[Assignment],
+        expected: &[Assignment],
         obeys: bool,
         reported: &BTreeSet<Assignment>,
         now: Instant,
     ) {
-        for assignment in awaited {
+        for assignment in expected {
             if obeys && !reported.contains(assignment) {
                 self.silent_since.entry(assignment.clone()).or_insert(now);
             } else {
@@ -44,7 +44,7 @@ impl Releases {
     pub(crate) fn released(&mut self, state: &State, now: Instant) -> BTreeSet<Assignment> {
         self.silent_since.retain(|(sender_id, epoch), _| {
             let sender = state.senders.get(sender_id);
-            sender.is_some_and(|sender| sender.epoch == *epoch && sender.owner.is_none() && !sender.stopped)
+            sender.is_some_and(|sender| sender.epoch == *epoch && !sender.stopped)
         });
         let long_enough = |since: &Instant| now.saturating_duration_since(*since) > self.hold;
         let silent = self.silent_since.iter().filter(|(_, since)| long_enough(since));

@@ -123,7 +123,7 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
         request.traffic.into_iter().for_each(|sample| traffic.add(sample));
         drop(traffic);
         let obeys = request.desired_version == answer.version;
-        leading.shared.releases().observe(&answer.awaited, obeys, &reported, now);
+        leading.shared.releases().observe(&answer.expected, obeys, &reported, now);
     }
     Ok(HeartbeatReply {
         sequence: request.sequence,

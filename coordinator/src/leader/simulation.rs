@@ -43,6 +43,8 @@ struct Worker {
     mute_until: u64,
     lease_until: u64,
     running: BTreeMap<String, Run>,
+    /// Ended without a last word; an epoch runs at most once.
+    ended: BTreeSet<(String, u64)>,
     /// With the first request that carried it.
     last_words: Vec<(u64, SenderReport)>,
 }
@@ -141,7 +143,8 @@ impl World {
             90..=91 => self.workers[one].draining ^= true,
             92 => self.workers[one] = self.new_worker(),
             93..=94 => self.change_leader(),
-            95..=97 => self.workers[one].mute_until = self.now_ms + choice as u64 % (2 * LEASE_MS),
+            95 => self.end_in_disorder(one),
+            96..=97 => self.workers[one].mute_until = self.now_ms + choice as u64 % (2 * LEASE_MS),
             _ => self.now_ms += choice as u64 % (LEASE_MS + 300),
         }
     }
@@ -225,7 +228,7 @@ impl World {
         let desired = desired.of(&worker).unwrap_or(&nothing);
         let version = desired.version();
         if touched.newest {
-            self.releases.observe(desired.awaited(), beat.desired_version == version, &reported, now);
+            self.releases.observe(desired.expected(), beat.desired_version == version, &reported, now);
         }
         let grants = desired.horizons(&self.state).into_iter();
         let told = Told {
@@ -257,7 +260,9 @@ impl World {
                 .map(|(id, run)| report(&id, &run, SenderPhase::Stopped))
                 .collect();
             worker.last_words.extend(stopped.into_iter().map(|word| (next, word)));
-            for (sender_id, sender) in desired {
+            let ended = &worker.ended;
+            let startable = desired.into_iter().filter(|(id, now)| !ended.contains(&(id.clone(), now.epoch)));
+            for (sender_id, sender) in startable {
                 let wire = self.wires.entry(sender_id.clone()).or_default();
                 worker.running.entry(sender_id).or_insert_with(|| begin(&sender, wire));
             }
@@ -284,6 +289,13 @@ impl World {
             assert!(run.epoch >= wire.epoch, "{} writes {sender_id} after its successor", worker.id);
             assert!(run.clock > wire.clock, "the clock of {sender_id} goes back");
             *wire = Wire { clock: run.clock, epoch: run.epoch };
+        }
+    }
+
+    fn end_in_disorder(&mut self, index: usize) {
+        let worker = &mut self.workers[index];
+        if let Some((sender_id, run)) = worker.running.pop_first() {
+            worker.ended.insert((sender_id, run.epoch));
         }
     }
 

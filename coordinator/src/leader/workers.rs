@@ -102,7 +102,6 @@ impl WorkerTable {
         worker.info.description = description.to_owned();
         worker.info.version = version.to_owned();
         worker.info.registered = true;
-        worker.info.draining = false;
         worker.sequence = 0;
         Ok(())
     }

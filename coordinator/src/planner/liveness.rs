@@ -32,8 +32,8 @@ impl Liveness {
         Self { workers, released: BTreeSet::new(), unknown_may_live }
     }
 
-    /// Adds senders (with their epoch) that nobody owns and that the last owner verifiably does not run, though its
-    /// final word never came.
+    /// Adds senders (with their epoch) that their owner, or last owner, verifiably does not run, though its last word
+    /// never came.
     pub fn with_released(mut self, released: BTreeSet<(SenderId, u64)>) -> Self {
         self.released = released;
         self

@@ -103,6 +103,12 @@ fn verdict(sender_id: &str, sender: &Sender, runnable: bool, liveness: &Liveness
         return Verdict::Free;
     }
     match liveness.standing(owner) {
+        // It does not run it, and under this epoch never will.
+        Standing::Accepting | Standing::Keeping | Standing::Draining
+            if liveness.is_released(sender_id, sender.epoch) =>
+        {
+            Verdict::Free
+        }
         Standing::Accepting | Standing::Keeping => Verdict::Keep,
         Standing::Draining => Verdict::TakeAway,
         Standing::Dead => Verdict::Free,

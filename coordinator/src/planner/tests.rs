@@ -263,6 +263,10 @@ fn a_released_sender_does_not_wait_for_the_final_word() {
     assert!(plan(&state, &of_former_epoch, true).assignments.is_empty());
     let released = liveness.with_released(BTreeSet::from([("t/p00".to_owned(), 7)]));
     assert_eq!(plan(&state, &released, true).assignments[0].owner.as_deref(), Some("w0"));
+    let owned = state_of([running(Some("w0"), None, false)]);
+    let anew = plan(&owned, &released, true);
+    assert_eq!(anew.assignments[0].owner.as_deref(), Some("w0"), "under a new epoch");
+    assert!(anew.taken_from.is_empty());
 }
 
 #[test]
