@@ -92,8 +92,8 @@ fn host_and_port(host: &str, port: u16) -> String {
     }
 }
 
-fn token(secrets: TargetSecrets) -> Option<SecretString> {
-    let token = match (secrets.token, secrets.username, secrets.password) {
+fn token(mut secrets: TargetSecrets) -> Option<SecretString> {
+    let token = match (secrets.token.take(), &secrets.username, &secrets.password) {
         (Some(token), _, _) => token,
         (None, Some(username), Some(password)) => format!("{username}:{password}"),
         _ => return None,

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{SealError, Sealer};
 use crate::registry::Sealed;
 
-/// How to log in at a target: a token, or a user and a password. Never printed.
+/// How to log in at a target: a token, or a user and a password. Never printed, and wiped from memory when dropped.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSecrets {
     /// `user:password` or an API key.
@@ -40,6 +40,14 @@ impl TargetSecrets {
     fn json_bytes_max(&self) -> usize {
         let texts = [&self.token, &self.username, &self.password];
         texts.into_iter().flatten().map(|text| 6 * text.len()).sum::<usize>() + 64
+    }
+}
+
+impl Drop for TargetSecrets {
+    fn drop(&mut self) {
+        self.token.zeroize();
+        self.username.zeroize();
+        self.password.zeroize();
     }
 }
 

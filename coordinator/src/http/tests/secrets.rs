@@ -51,7 +51,7 @@ async fn secrets_never_leave() {
     };
     assert!(opened(&first) == user_and_password);
     let token = Some("s3cret-user:s3cret-token".into());
-    assert!(opened(&second) == TargetSecrets { token, ..TargetSecrets::default() });
+    assert!(opened(&second) == TargetSecrets { token, username: None, password: None });
 
     assert_clean("list", server.cdc("list", json!({})).await.text.as_bytes());
     assert_clean("get", server.cdc("get", json!({ "task_id": first })).await.text.as_bytes());

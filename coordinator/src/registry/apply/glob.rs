@@ -46,8 +46,8 @@ pub(super) fn covers(cover: &str, pattern: &str) -> bool {
         return true;
     }
     if is_literal(pattern) {
-        // With a class or alternatives, `intersect` may say yes too easily.
-        return !cover.contains(['[', '{']) && intersect(cover, pattern);
+        // With a class, alternatives or an escape, `intersect` may say yes too easily.
+        return !cover.contains(['[', '{', '\\']) && intersect(cover, pattern);
     }
     match cover.strip_suffix('*') {
         Some(prefix) if is_literal(prefix) => literal_prefix(pattern).starts_with(prefix),

@@ -141,7 +141,8 @@ fn routes(spec: &TaskSpec) -> Vec<Route> {
             for (from, to) in
                 mapping.collections.iter().filter(|(from, _)| intersect(&source.collection, from))
             {
-                listed |= *from == source.collection;
+                listed |= *from == source.collection && is_literal(from);
+                let to = if to.is_empty() { from } else { to };
                 routes.push(Route {
                     source: Selection::new(&source_db, from),
                     target: Selection::new(target_db, to),

@@ -22,7 +22,8 @@ fn name_mapping() -> impl Strategy<Value = NameMapping> {
     let database = || proptest::sample::select(&DATABASES);
     let target = proptest::sample::select(&["", "x", "z"]);
     let name = || proptest::sample::select(&NAMES).prop_map(str::to_owned);
-    (database(), target, proptest::collection::btree_map(name(), name(), 0..2)).prop_map(
+    let to = proptest::sample::select(&["", "a", "b", "c"]).prop_map(str::to_owned);
+    (database(), target, proptest::collection::btree_map(name(), to, 0..2)).prop_map(
         |(source_db, target_db, collections)| NameMapping {
             source_db: source_db.into(),
             target_db: target_db.into(),
@@ -65,16 +66,18 @@ fn selects(spec: &TaskSpec, database: &str, name: &str) -> bool {
     selected && !excluded
 }
 
-/// Where it goes, whether the first or the last entry of a database counts.
+/// Where it goes, whether the first entry of a database counts, the last, or the first that lists the name.
 fn targets(spec: &TaskSpec, database: &str, name: &str) -> Vec<(String, String)> {
     let entries: Vec<_> = spec.name_mapping.iter().filter(|entry| entry.source_db == database).collect();
     let through = |entry: &&NameMapping| {
         let target_db = if entry.target_db.is_empty() { database } else { &entry.target_db };
-        let target_name = entry.collections.get(name).map_or(name, String::as_str);
+        let target_name =
+            entry.collections.get(name).filter(|to| !to.is_empty()).map_or(name, String::as_str);
         (target_db.to_owned(), target_name.to_owned())
     };
+    let listing = entries.iter().find(|entry| entry.collections.contains_key(name));
     match (entries.first(), entries.last()) {
-        (Some(first), Some(last)) => vec![through(first), through(last)],
+        (Some(first), Some(last)) => [first, last].into_iter().chain(listing).map(through).collect(),
         _ => vec![(database.to_owned(), name.to_owned())],
     }
 }
