@@ -258,7 +258,10 @@ impl<H: SenderHost> Session<H> {
         let clean = self.senders.abort_all();
         self.parts.lease.end();
         if clean {
-            self.leave(deadline).await;
+            // Nobody knows a worker that never registered: there is nothing to say goodbye to.
+            if self.registered || !self.senders.final_ids().is_empty() {
+                self.leave(deadline).await;
+            }
         } else {
             // Not said goodbye: the lease must run out before anybody else may send.
             tracing::error!("senders did not stop in time and were ended; their lease has to run out");
