@@ -1,0 +1,1 @@
+"""`make bench`: throughput, lag, CPU and memory on real servers. Prints, asserts nothing."""

@@ -1,0 +1,83 @@
+"""`python3 -m bench`: everything in one run, the numbers on stdout, what it is doing on stderr."""
+
+import signal
+import sys
+import time
+
+from harness import collection as loading
+from harness.console import say
+from harness.process import Died
+from harness.rpc import Rpc
+from harness.wait import until
+
+from . import report
+from .build import build
+from .catch_up import CatchUp, Round
+from .cost import peak_memory_bytes
+from .lag import NAME as STEADY
+from .lag import ROWS_PER_INSERT, Lag
+from .rows import ROW_BYTES, Kind
+from .settings import Settings
+from .stand import DATABASE, Stand
+
+COUNT_TIMEOUT_S = 60
+
+
+def kinds(settings: Settings) -> list[Kind]:
+    """Whole inserts, as many as fit."""
+    large = settings.megabytes * 1_000_000 // ROW_BYTES
+    return [Kind("rows_1000", 1000, max(large // 1000, 1) * 1000), Kind("rows_10", 10, max(large // 50, 1) * 10)]
+
+
+def run(stand: Stand, settings: Settings, limits_program) -> None:
+    stand.start()
+    rounds: dict[str, list[Round]] = {}
+    written: dict[str, int] = {}
+    for kind in kinds(settings):
+        measured = CatchUp(stand, limits_program, kind)
+        rounds[f"{kind.rows_per_insert:,}-row inserts"] = measured.run(settings.rounds)
+        written[kind.name] = measured.end()
+    peaks = {"worker": peak_memory_bytes(stand.worker), "coordinator": peak_memory_bytes(stand.coordinator)}
+    say(f"lag under light writes, {settings.lag_s} s")
+    steady = Lag(stand)
+    answers = steady.measure(settings.lag_s)
+    written[STEADY] = steady.inserts * ROWS_PER_INSERT
+    say("counting the rows")
+    found = {name: (rows, count(stand, stand.source, name), count(stand, stand.standby, name))
+             for name, rows in written.items()}
+    print(report.head(settings), "", report.throughput(rounds), report.lag(answers), report.memory(peaks),
+          report.counts(found), sep="\n", flush=True)
+
+
+def count(stand: Stand, rpc: Rpc, name: str) -> str:
+    """By query, at the source's present time."""
+    now = stand.source.timestamp()
+    try:
+        loading.ask_to_load(rpc, DATABASE, name)
+        until(f"{name} to be loaded", lambda: rpc.loaded(DATABASE, name), COUNT_TIMEOUT_S)
+        return f"{rpc.count(DATABASE, name, now, timeout_s=COUNT_TIMEOUT_S):,}"
+    except AssertionError as error:
+        return f"not counted: {error}"
+
+
+def main() -> int:
+    settings = Settings()
+    limits_program = build(settings.profile)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stand, started, keep = Stand(), time.monotonic(), True
+    try:
+        run(stand, settings, limits_program)
+        say(f"done, {time.monotonic() - started:.0f} s")
+        keep = False
+    except KeyboardInterrupt:
+        say("ended early")
+        keep = False
+    except Died as died:
+        print(died, file=sys.stderr)
+    finally:
+        stand.stop(keep)
+    return 1 if keep else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
