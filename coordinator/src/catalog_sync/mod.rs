@@ -6,11 +6,10 @@
 //! committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `round`, `task_loop`, `watcher`, `supervisor`, and `leader_sync`, which puts them together for a leader.
+//! of object each), `round`, `task_loop`, `watcher`, `supervisor`.
 
 mod collections;
 mod databases;
-mod leader_sync;
 mod names;
 mod partitions;
 mod plan;
@@ -30,7 +29,6 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use leader_sync::{SyncSettings, run};
 pub use ports::{Connector, Coordination, MilvusConnector, SourceReads, TargetCatalog};
 pub use problem::Problem;
 pub use registry_port::RegistryPort;

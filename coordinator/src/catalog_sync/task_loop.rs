@@ -147,4 +147,16 @@ mod tests {
         assert_eq!(backoff(2), BACKOFF_MIN * 2);
         assert_eq!(backoff(40), BACKOFF_MAX);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_that_nobody_can_give_any_more_does_not_hold_up_the_others() {
+        let source = watch::Sender::new(SourceState::default());
+        let (_, missing) = watch::channel(0);
+        let poll = Duration::from_secs(5);
+        let mut signals = Signals { source: source.subscribe(), missing, poll };
+        source.send_replace(SourceState::default());
+        let before = tokio::time::Instant::now();
+        signals.changed().await;
+        assert!(before.elapsed() < poll);
+    }
 }
