@@ -12,9 +12,17 @@ use crate::config::{LogFormat, LogSection};
 /// Changes the level of a running process; the error says what was expected.
 pub type SetLogLevel = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
+/// A bare level is Harrier's own: the libraries beneath say more than an operator wants to read at the same level.
+/// Whoever wants them too writes a filter (`debug,openraft=debug`).
+fn parse_filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    const LIBRARIES: &str = "openraft=warn,async_nats=warn,h2=warn,hyper=warn,tower=warn,tonic=warn";
+    let is_bare = level.parse::<tracing::Level>().is_ok();
+    if is_bare { EnvFilter::try_new(format!("{level},{LIBRARIES}")) } else { EnvFilter::try_new(level) }
+}
+
 /// Starts logging to standard error.
 pub fn start(section: &LogSection) -> anyhow::Result<SetLogLevel> {
-    let filter = EnvFilter::try_new(&section.level).context("log.level")?;
+    let filter = parse_filter(&section.level).context("log.level")?;
     let (filter, handle) = reload::Layer::new(filter);
     let lines: Box<dyn Layer<_> + Send + Sync> = match section.format {
         LogFormat::Text => Box::new(
@@ -26,7 +34,7 @@ pub fn start(section: &LogSection) -> anyhow::Result<SetLogLevel> {
     };
     Registry::default().with(filter).with(lines).try_init().context("logging is already set up")?;
     Ok(Arc::new(move |level: &str| {
-        let filter = EnvFilter::try_new(level).map_err(|_| {
+        let filter = parse_filter(level).map_err(|_| {
             format!("expected one of error, warn, info, debug, trace or a filter, found {level:?}")
         })?;
         handle.reload(filter).map_err(|error| format!("the level cannot be changed: {error}"))
