@@ -6,19 +6,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harrier_milvus::catalog::CatalogError;
+use harrier_milvus::catalog::{CatalogClient, CatalogError};
 use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
 use harrier_proto::harrier::v1::SourceLog;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
-use crate::catalog_sync::SyncSettings;
 use crate::config::CoordinatorConfig;
 use crate::grpc;
 use crate::http::probe::MilvusProber;
 use crate::http::{self, AppParts, SetLogLevel};
-use crate::leader::{LeaderParts, LeaderView, Leadership, Sessions, Times};
+use crate::leader::{CatalogParts, LeaderParts, LeaderView, Leadership, Sessions, Times};
 use crate::raft::{OpenError, Peer, RaftOptions, Registry};
 use crate::seal::Sealer;
 use crate::serving::Serving;
@@ -77,7 +76,11 @@ impl Coordinator {
     pub async fn start(parts: CoordinatorParts) -> Result<Self, StartError> {
         let CoordinatorParts { mut config, source, sealer, metrics, set_log_level } = parts;
         config.source = source;
-        let catalog = SyncSettings::new(&config)?;
+        let catalog = CatalogParts {
+            client: Arc::new(CatalogClient::connect(&config.source)?),
+            poll: Duration::from_millis(config.catalog_poll_ms),
+            default_partition_name: config.source.default_partition_name.clone(),
+        };
         let http_listener = listen("http_address", config.http_address).await?;
         let grpc_listener = listen("grpc_address", config.grpc_address).await?;
         let http_error =
@@ -159,7 +162,7 @@ fn leader_parts(
     registry: &Registry,
     sealer: &Sealer,
     view: &LeaderView,
-    catalog: SyncSettings,
+    catalog: CatalogParts,
 ) -> LeaderParts {
     LeaderParts {
         registry: registry.clone(),

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog_duty::CatalogParts;
 use super::leading::{Leading, Times};
 use super::sessions::CurrentLeader;
 use super::tenure::Leader;
 use super::view::LeaderView;
-use crate::catalog_sync::SyncSettings;
 use crate::raft::Registry;
 use crate::seal::Sealer;
 use crate::target_endpoint::TargetTimeouts;
@@ -30,7 +30,7 @@ pub(crate) struct LeaderParts {
     pub(crate) series_max: usize,
     pub(crate) timeouts: TargetTimeouts,
     /// `None` where there is no source to follow.
-    pub(crate) catalog: Option<SyncSettings>,
+    pub(crate) catalog: Option<CatalogParts>,
 }
 
 /// Starts and stops leaders.

@@ -14,6 +14,7 @@
 
 mod assign;
 mod board;
+mod catalog_duty;
 mod checkpoint;
 mod commit;
 mod connections;
@@ -47,6 +48,7 @@ pub use traffic::{OTHER, TrafficCount, TrafficCounter, TrafficKey};
 pub use view::{LeaderView, SenderError};
 pub use workers::WorkerInfo;
 
+pub(crate) use catalog_duty::CatalogParts;
 pub(crate) use leadership::{LeaderParts, Leadership};
 pub(crate) use leading::Times;
 pub(crate) use sessions::Sessions;

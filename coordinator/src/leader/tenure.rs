@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::catalog_duty::CatalogDuty;
 use super::connections::ConnectionCache;
 use super::desired_cache::DesiredCache;
 use super::leadership::LeaderParts;
@@ -18,7 +19,6 @@ use super::shared::Shared;
 use super::traffic::TrafficTable;
 use super::workers::WorkerTable;
 use super::{assign, commit};
-use crate::catalog_sync;
 
 /// How long the parts may take to end before they are cut off.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,6 +28,7 @@ pub(crate) struct Leader {
     pub(crate) leading: Arc<Leading>,
     cancel: CancellationToken,
     work: JoinSet<()>,
+    catalog: Option<CatalogDuty>,
 }
 
 impl Leader {
@@ -57,7 +58,8 @@ impl Leader {
             commit_now: Notify::new(),
             committed: watch::Sender::new(0),
         });
-        let mut leader = Self { leading, cancel: CancellationToken::new(), work: JoinSet::new() };
+        let mut leader =
+            Self { leading, cancel: CancellationToken::new(), work: JoinSet::new(), catalog: None };
         let registry = parts.registry.clone();
         leader.spawn(questions.answer(move || {
             let registry = registry.clone();
@@ -66,10 +68,7 @@ impl Leader {
         leader.spawn(assign::run(Arc::clone(&leader.leading), leader.cancel.clone()));
         leader.spawn(commit::run(Arc::clone(&leader.leading), leader.cancel.clone()));
         parts.view.install(Some(shared));
-        if let Some(settings) = parts.catalog.clone() {
-            let (registry, view, sealer) = (parts.registry.clone(), parts.view.clone(), parts.sealer.clone());
-            leader.spawn(catalog_sync::run(settings, registry, view, sealer, leader.cancel.clone()));
-        }
+        leader.catalog = parts.catalog.as_ref().map(|catalog| CatalogDuty::begin(parts, catalog));
         tracing::info!(term, "this coordinator leads");
         leader
     }
@@ -77,6 +76,9 @@ impl Leader {
     /// Ends all its work; nothing of it goes on in the background.
     pub(crate) async fn stop(mut self) {
         self.cancel.cancel();
+        if let Some(catalog) = self.catalog.take() {
+            catalog.end().await;
+        }
         self.leading.view.install(None);
         let term = self.leading.term;
         drop(self.leading);

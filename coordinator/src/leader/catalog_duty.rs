@@ -1,0 +1,52 @@
+//! The leader's work on the targets' catalogs: one watcher of the source, one sync of all tasks, for one term.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use harrier_milvus::catalog::CatalogClient;
+
+use super::leadership::LeaderParts;
+use crate::catalog_sync::{CatalogSync, MilvusConnector, Options, RegistryPort, SourceWatcher};
+use crate::registry::Task;
+use crate::target_endpoint;
+
+/// What it needs beside the leader's own parts.
+pub(crate) struct CatalogParts {
+    /// The source's catalog.
+    pub(crate) client: Arc<CatalogClient>,
+    /// How often it is listed although nothing was seen to change.
+    pub(crate) poll: Duration,
+    /// Name of the partition that every collection has.
+    pub(crate) default_partition_name: String,
+}
+
+/// At work until it is stopped, or dropped.
+pub(super) struct CatalogDuty {
+    sync: CatalogSync,
+    _watcher: SourceWatcher,
+}
+
+impl CatalogDuty {
+    pub(super) fn begin(parts: &LeaderParts, catalog: &CatalogParts) -> Self {
+        let watcher = SourceWatcher::start(Arc::clone(&catalog.client), catalog.poll);
+        let (sealer, timeouts) = (parts.sealer.clone(), parts.timeouts);
+        let connector = MilvusConnector::new(move |task: &Task| {
+            target_endpoint::endpoint(task, &sealer, timeouts).map_err(|error| error.to_string())
+        });
+        let sync = CatalogSync::start(Options {
+            coordination: Arc::new(RegistryPort::new(parts.registry.clone(), parts.view.clone())),
+            source: Arc::clone(&catalog.client) as _,
+            source_state: watcher.state(),
+            connector: Arc::new(connector),
+            applied: parts.registry.applied(),
+            missing_changed: parts.view.missing_partitions_changed(),
+            poll: catalog.poll,
+            default_partition_name: catalog.default_partition_name.clone(),
+        });
+        Self { sync, _watcher: watcher }
+    }
+
+    pub(super) async fn end(self) {
+        self.sync.shutdown().await;
+    }
+}
