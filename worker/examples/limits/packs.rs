@@ -133,6 +133,8 @@ impl<'a> Packs<'a> {
     /// Below all rows; before its first tick the target watches no channel of a new collection.
     fn first_tick(&mut self, min_ts: Timestamp) -> ReplicateMessageRequest {
         let tick = min_ts - 1;
+        // A target that lags joins the packs of several runs, so the numbers of each begin elsewhere.
+        self.last_id = tick.cast_signed();
         self.sent_tick = tick;
         let message = timetick(tick, self.next_id());
         self.call(tick, tick, vec![message])
@@ -164,7 +166,7 @@ impl<'a> Packs<'a> {
         }
     }
 
-    /// Not 0 and never twice: the target drops what it takes for a repetition.
+    /// Not 0 and never twice on the channel: the target drops what it takes for a repetition.
     fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id

@@ -159,7 +159,7 @@ impl Core {
             next_shard: 1,
             next_feed: 1,
             next_generation: 1,
-            ids: MessageIds::default(),
+            ids: MessageIds::of_epoch(assignment.epoch),
             held_bytes: 0,
             releasable_bytes: 0,
             releasable_stale: true,

@@ -34,10 +34,22 @@ pub(crate) struct Ready {
 }
 
 /// Numbers the messages; the target drops a message whose number occurred in the same pack.
-#[derive(Debug, Default)]
+///
+/// What the target takes for one pack may stem from several senders of the channel: after a lag of more than
+/// 10 s it joins packs until it meets a recent tick, and a load reads old packs again. So no number may occur
+/// twice on a channel, whoever writes: the epoch is part of it.
+#[derive(Debug)]
 pub(crate) struct MessageIds(i64);
 
 impl MessageIds {
+    /// Numbers of one epoch: 2^23 epochs with 2^40 messages each, before they repeat.
+    const EPOCH_SHIFT: u32 = 40;
+    const EPOCH_MASK: u64 = (1 << (i64::BITS - 1 - Self::EPOCH_SHIFT)) - 1;
+
+    pub(crate) fn of_epoch(epoch: u64) -> Self {
+        Self(((epoch & Self::EPOCH_MASK) << Self::EPOCH_SHIFT).cast_signed())
+    }
+
     pub(crate) fn next(&mut self) -> i64 {
         // Never 0, never negative.
         self.0 = if self.0 == i64::MAX { 1 } else { self.0 + 1 };
@@ -190,5 +202,23 @@ impl Pack {
             self.close(key, ids);
         }
         (self.done, self.written, self.charges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A standby that lags joins the packs of a sender and of its successor, and took the successor's messages for
+    /// repetitions when both counted from 1: their rows were lost.
+    #[test]
+    fn a_successor_repeats_no_message_number() {
+        let first = |epoch| MessageIds::of_epoch(epoch).next();
+        let mut before = MessageIds::of_epoch(7);
+        assert!((0..1000).map(|_| before.next()).all(|id| id >= first(7) && id < first(8)));
+        let largest = MessageIds::EPOCH_MASK;
+        for epoch in [0, 1, largest, largest + 1, u64::MAX] {
+            assert!(first(epoch) > 0);
+        }
     }
 }
