@@ -1,7 +1,7 @@
 //! The position that a target returns for what was written, and how far two of them are apart. Pure.
 //!
-//! It tells of foreign writers: on every log it grows by exactly one for each message, so a larger step
-//! than the number of messages sent means that somebody else wrote to the channel.
+//! It tells of foreign writers: on every log but RocksMQ it grows by exactly one for each message of the channel,
+//! so a larger step than the number of messages sent means that somebody else wrote to it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,10 +30,14 @@ struct PulsarId {
     batch_index: Option<i32>,
 }
 
+/// Sequences from here on are RocksMQ's: it numbers the messages of all its channels with one counter, which
+/// begins at a hybrid timestamp. NATS and Kafka count each channel from 0 or 1.
+const SHARED_COUNTER_MIN: u64 = 1 << 53;
+
 /// A message id, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// RocksMQ, NATS, Kafka: one number for the whole channel.
+    /// NATS, Kafka: one number for the whole channel. RocksMQ: one for all channels together.
     Sequence(u64),
     /// Pulsar.
     Entry { ledger: u64, entry: u64 },
@@ -49,10 +53,13 @@ impl ReplicatePosition {
     }
 
     /// How many messages were written to the channel after `earlier`, up to this one. `None` if that
-    /// cannot be told: the log began a new ledger, or its ids are of an unknown form.
+    /// cannot be told: the log began a new ledger, counts all its channels together (RocksMQ), or its ids are
+    /// of an unknown form.
     pub fn messages_since(&self, earlier: &Self) -> Option<u64> {
         match (earlier.place()?, self.place()?) {
-            (Place::Sequence(earlier), Place::Sequence(later)) => later.checked_sub(earlier),
+            (Place::Sequence(earlier), Place::Sequence(later)) if later < SHARED_COUNTER_MIN => {
+                later.checked_sub(earlier)
+            }
             (Place::Entry { ledger: a, entry: earlier }, Place::Entry { ledger: b, entry: later })
                 if a == b =>
             {
@@ -98,11 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_real_servers_are_sequences() {
+    fn positions_of_a_real_server_are_sequences() {
         let nats = ReplicatePosition::parse("AgAAAAAAAAA=").unwrap();
         assert_eq!(ReplicatePosition::parse("BAAAAAAAAAA=").unwrap().messages_since(&nats), Some(2));
+    }
+
+    /// Three senders on three channels of one RocksMQ each took the messages of the others for foreign ones.
+    #[test]
+    fn what_rocksmq_counts_is_not_one_channel() {
         let rocksmq = ReplicatePosition::parse("EwCULD0biAY=").unwrap();
-        assert_eq!(sequence(0x0688_1b3d_2c94_0015).messages_since(&rocksmq), Some(2));
+        assert_eq!(sequence(0x0688_1b3d_2c94_0015).messages_since(&rocksmq), None);
     }
 
     #[test]
