@@ -20,7 +20,8 @@ from .rows import ROW_BYTES, Kind
 from .settings import Settings
 from .stand import DATABASE, Stand
 
-COUNT_TIMEOUT_S = 60
+LOAD_TIMEOUT_S = 60
+COUNT_TIMEOUT_S = 20
 
 
 def kinds(settings: Settings) -> list[Kind]:
@@ -43,21 +44,29 @@ def run(stand: Stand, settings: Settings, limits_program) -> None:
     answers = steady.measure(settings.lag_s)
     written[STEADY] = steady.inserts * ROWS_PER_INSERT
     say("counting the rows")
-    found = {name: (rows, count(stand, stand.source, name), count(stand, stand.standby, name))
+    found = {name: (rows, *(count(stand, rpc, name, rows) for rpc in (stand.source, stand.standby)))
              for name, rows in written.items()}
     print(report.head(settings), "", report.throughput(rounds), report.lag(answers), report.memory(peaks),
           report.counts(found), sep="\n", flush=True)
 
 
-def count(stand: Stand, rpc: Rpc, name: str) -> str:
-    """By query, at the source's present time."""
-    now = stand.source.timestamp()
+def count(stand: Stand, rpc: Rpc, name: str, written: int) -> str:
+    """By query, at the source's present time; a first count that differs is shown beside the one that stays."""
+    seen: list[int] = []
+
+    def equal() -> bool:
+        number = rpc.count(DATABASE, name, stand.source.timestamp())
+        if not seen or seen[-1] != number:
+            seen.append(number)
+        return number == written
+
     try:
         loading.ask_to_load(rpc, DATABASE, name)
-        until(f"{name} to be loaded", lambda: rpc.loaded(DATABASE, name), COUNT_TIMEOUT_S)
-        return f"{rpc.count(DATABASE, name, now, timeout_s=COUNT_TIMEOUT_S):,}"
+        until(f"{name} to be loaded", lambda: rpc.loaded(DATABASE, name), LOAD_TIMEOUT_S)
+        until("all rows to be seen", equal, COUNT_TIMEOUT_S, interval_s=1)
     except AssertionError as error:
-        return f"not counted: {error}"
+        say(f"{name} at {rpc.address}: {error}")
+    return ", then ".join(f"{number:,}" for number in seen) or "not counted"
 
 
 def main() -> int:
