@@ -150,6 +150,8 @@ impl Runner {
             uncertain_bound: findings.uncertain_bound,
             log_ends: findings.log_ends,
             now_ms: self.clock.now_ms(),
+            // Without randomness the present will do: nobody sends 2^18 messages in a millisecond.
+            random: getrandom::u64().unwrap_or_else(|_| unix_ms() << 20),
         };
         let mut core = Core::new(core_config, &self.assignment, order, &start);
         core.grant(self.horizon);

@@ -87,6 +87,8 @@ pub(crate) struct CoreStart {
     pub uncertain_bound: Option<Timestamp>,
     pub log_ends: LogEnds,
     pub now_ms: u64,
+    /// Where the numbers of its messages begin.
+    pub random: u64,
 }
 
 pub(crate) struct Core {
@@ -159,7 +161,7 @@ impl Core {
             next_shard: 1,
             next_feed: 1,
             next_generation: 1,
-            ids: MessageIds::of_epoch(assignment.epoch),
+            ids: MessageIds::starting_at(start.random),
             held_bytes: 0,
             releasable_bytes: 0,
             releasable_stale: true,

@@ -37,17 +37,15 @@ pub(crate) struct Ready {
 ///
 /// What the target takes for one pack may stem from several senders of the channel: after a lag of more than
 /// 10 s it joins packs until it meets a recent tick, and a load reads old packs again. So no number may occur
-/// twice on a channel, whoever writes: the epoch is part of it.
+/// twice on a channel, whoever writes, also after the coordinators lost their registry: each sender begins
+/// at a random place.
 #[derive(Debug)]
 pub(crate) struct MessageIds(i64);
 
 impl MessageIds {
-    /// Numbers of one epoch: 2^23 epochs with 2^40 messages each, before they repeat.
-    const EPOCH_SHIFT: u32 = 40;
-    const EPOCH_MASK: u64 = (1 << (i64::BITS - 1 - Self::EPOCH_SHIFT)) - 1;
-
-    pub(crate) fn of_epoch(epoch: u64) -> Self {
-        Self(((epoch & Self::EPOCH_MASK) << Self::EPOCH_SHIFT).cast_signed())
+    /// `random` is any number; its lowest two bits are not used, so that counting on cannot overflow.
+    pub(crate) fn starting_at(random: u64) -> Self {
+        Self((random >> 2).cast_signed())
     }
 
     pub(crate) fn next(&mut self) -> i64 {
@@ -212,13 +210,14 @@ mod tests {
     /// A standby that lags joins the packs of a sender and of its successor, and took the successor's messages for
     /// repetitions when both counted from 1: their rows were lost.
     #[test]
-    fn a_successor_repeats_no_message_number() {
-        let first = |epoch| MessageIds::of_epoch(epoch).next();
-        let mut before = MessageIds::of_epoch(7);
-        assert!((0..1000).map(|_| before.next()).all(|id| id >= first(7) && id < first(8)));
-        let largest = MessageIds::EPOCH_MASK;
-        for epoch in [0, 1, largest, largest + 1, u64::MAX] {
-            assert!(first(epoch) > 0);
+    fn senders_with_different_random_numbers_repeat_no_message_number() {
+        let ids = |random| {
+            let mut ids = MessageIds::starting_at(random);
+            (0..1000).map(move |_| ids.next())
+        };
+        assert!(ids(7 << 40).all(|id| ids(8 << 40).all(|other| id != other)));
+        for random in [0, 1, 1 << 63, u64::MAX] {
+            assert!(ids(random).all(|id| id > 0));
         }
     }
 }

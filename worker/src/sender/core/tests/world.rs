@@ -336,8 +336,12 @@ impl World {
         if let Some(bound) = uncertain_bound {
             assert!(self.target.newest <= bound.max(self.clock), "something was sent above the bound");
         }
-        let start =
-            CoreStart { uncertain_bound, log_ends: log_ends.unwrap_or_default(), now_ms: self.now_ms };
+        let start = CoreStart {
+            uncertain_bound,
+            log_ends: log_ends.unwrap_or_default(),
+            now_ms: self.now_ms,
+            ..CoreStart::default()
+        };
         self.core = core(self.config, &self.assignment(), &start);
     }
 
