@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
+use harrier_milvus::client::{ClientError, MilvusClient};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use crate::session::{BootInstant, Fence};
@@ -14,7 +14,7 @@ const CALL_MIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The target has all of it.
-    Acknowledged { position: ReplicatePosition, messages: u64 },
+    Acknowledged,
     /// It certainly did nothing.
     NotSent(ClientError),
     /// It may have been executed, in whole or in part.
@@ -31,9 +31,8 @@ pub(crate) async fn replicate(
     timeout_max: Duration,
 ) -> Outcome {
     let Some(timeout) = timeout_within(&fence, timeout_max) else { return Outcome::NoLease };
-    let messages = request.msgs.len() as u64;
     match client.replicate(request, timeout).await {
-        Ok(position) => Outcome::Acknowledged { position, messages },
+        Ok(_) => Outcome::Acknowledged,
         Err(error) if is_unknown(&error) => Outcome::Unknown(error),
         Err(error) => Outcome::NotSent(error),
     }

@@ -72,8 +72,9 @@ impl SenderHandle {
         self.report.borrow().clone()
     }
 
-    /// Asks the sender to finish what is in flight. The future gives the final report within the call timeout and a
-    /// second; its phase is STOPPED only if nothing is in flight and the clock is exact.
+    /// Asks the sender to stop: it begins no further call and waits for the one on its way. The future gives the final
+    /// report within the call timeout and a second; its phase is STOPPED only if nothing is in flight and the clock
+    /// is exact.
     pub fn stop(&self) -> BoxFuture<'static, SenderReport> {
         let (reply, finished) = oneshot::channel();
         let asked = self.commands.send(Command::Stop(reply)).is_ok();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
+use harrier_milvus::client::{ClientError, Endpoint, MilvusClient};
 use harrier_milvus::error::ErrorClass;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport, ShardReport};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,7 +22,7 @@ use super::takeover::{Findings, Takeover, Trouble};
 use super::time::{Monotonic, unix_ms};
 
 /// How often the report and the traffic are brought up to date.
-const PUBLISH_MS: u64 = 50;
+const PUBLISH_MS: u64 = 100;
 
 /// Beyond the timeout of a call that is on its way, what a stop may take.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -61,7 +61,6 @@ struct Running {
     resting: HashMap<FeedId, Instant>,
     /// Input sets whose shards' log ends are being asked for.
     update: Option<BoxFuture<'static, (SenderAssignment, LogEnds)>>,
-    last_position: Option<ReplicatePosition>,
     published_ms: u64,
     stop: Option<Stop>,
 }
@@ -164,7 +163,6 @@ impl Runner {
             backoff: Backoff::new(config),
             resting: HashMap::new(),
             update: None,
-            last_position: None,
             published_ms: 0,
             stop: None,
         }
@@ -172,15 +170,20 @@ impl Runner {
 
     /// One round: what can be done now, then one event. False when the sender has ended.
     async fn turn(&mut self, running: &mut Running) -> bool {
+        // In this order: the session tells what to stop before it renews the lease.
+        let may_call = self.may_call();
+        while let Ok(command) = self.commands.try_recv() {
+            self.on_command(running, command);
+        }
         self.keep_readers(running);
-        self.keep_calling(running);
+        self.keep_calling(running, may_call);
         self.publish(running);
         if running.stop.is_some() && self.is_over(running) {
             return false;
         }
         let wake = self.next_wake(running);
         let waits_for_lease = running.call.is_none() && matches!(running.gate, Gate::Open);
-        let leaseless = waits_for_lease && self.context.fence.may_send_until().is_none();
+        let leaseless = waits_for_lease && !may_call;
         let fence = self.context.fence.clone();
         tokio::select! {
             command = self.commands.recv() => match command {
@@ -241,16 +244,9 @@ impl Runner {
     /// Whether a stopping sender has ended, in order or because its time is over.
     fn is_over(&self, running: &mut Running) -> bool {
         let Some(stop) = &mut running.stop else { return false };
-        if running.core.is_stopped() {
-            return true;
-        }
         let late = Instant::now() >= stop.deadline;
-        if late && running.core.is_awaiting() {
-            stop.unknown = true;
-        } else if late {
-            running.core.abandon(self.clock.now_ms());
-        }
-        late
+        stop.unknown |= late;
+        late || running.core.is_stopped()
     }
 
     fn keep_readers(&mut self, running: &mut Running) {
@@ -302,7 +298,7 @@ impl Runner {
     }
 
     /// Makes the next call as soon as one is due and allowed.
-    fn keep_calling(&mut self, running: &mut Running) {
+    fn keep_calling(&mut self, running: &mut Running, may_call: bool) {
         let now_ms = self.clock.now_ms();
         running.core.prepare(now_ms);
         if let Gate::Pause(until) = running.gate
@@ -311,7 +307,7 @@ impl Runner {
             running.gate = Gate::Open;
         }
         let open = running.call.is_none() && matches!(running.gate, Gate::Open);
-        if !open || self.context.fence.may_send_until().is_none() {
+        if !open || !may_call {
             return;
         }
         let client = match &self.client {
@@ -330,15 +326,19 @@ impl Runner {
         }
     }
 
+    fn may_call(&self) -> bool {
+        let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+        call::timeout_within(&self.context.fence, timeout).is_some()
+    }
+
     fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
         match outcome {
-            Outcome::Acknowledged { position, messages } => {
+            Outcome::Acknowledged => {
                 running.core.on_acknowledged();
                 running.backoff.reset();
                 if self.problems.clear(&Place::Target) {
                     tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
                 }
-                self.watch_positions(running, position, messages);
             }
             Outcome::NoLease => running.core.on_not_sent(),
             Outcome::NotSent(error) => {
@@ -359,8 +359,8 @@ impl Runner {
             _ => {}
         }
         self.problems.set(Place::Target, class, error.to_string(), unix_ms());
+        self.reconnect();
         running.core.on_unknown_outcome();
-        running.last_position = None;
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
         }
@@ -381,26 +381,21 @@ impl Runner {
         running.gate = Gate::Pause(Instant::now() + wait);
     }
 
-    /// The target's positions grow by one per message: a larger step is somebody else's write.
-    fn watch_positions(&self, running: &mut Running, position: ReplicatePosition, messages: u64) {
-        let step = running.last_position.as_ref().and_then(|last| position.messages_since(last));
-        if let Some(foreign) = step.and_then(|step| step.checked_sub(messages)).filter(|foreign| *foreign > 0)
-        {
-            tracing::warn!(
-                sender = self.assignment.sender_id,
-                foreign,
-                "messages on the target channel that this sender did not write"
-            );
-            metrics::counter!("harrier_worker_foreign_messages_total").increment(foreign);
+    /// Another connection; what the old one still holds back is thrown away.
+    fn reconnect(&mut self) {
+        if let Ok(client) = &self.client {
+            client.close_now();
         }
-        running.last_position = Some(position);
+        self.client = connect(&self.assignment, &self.context);
     }
 
     fn take_assignment(&mut self, assignment: SenderAssignment) {
-        if assignment.target != self.assignment.target {
-            self.client = connect(&assignment, &self.context);
-        }
+        let moved = assignment.target != self.assignment.target;
         self.assignment = assignment;
+        if moved {
+            // A call on the old connection goes on.
+            self.client = connect(&self.assignment, &self.context);
+        }
     }
 
     fn takeover(&self) -> Takeover {
@@ -464,8 +459,9 @@ fn connect(assignment: &SenderAssignment, context: &SenderContext) -> Result<Mil
     let mut endpoint = Endpoint::from_wire(&assignment.target.clone().unwrap_or_default());
     let timeout = Duration::from_millis(context.config.call_timeout_ms);
     endpoint.request_timeout = timeout;
-    // What the kernel still holds must not leave it long after the call has been given up.
-    endpoint.unacked_timeout = timeout;
+    // What the kernel still holds must not leave it after the lease.
+    let lease = context.fence.remaining();
+    endpoint.unacked_timeout = if lease.is_zero() { timeout } else { timeout.min(lease) };
     MilvusClient::lazy(&endpoint)
 }
 

@@ -19,7 +19,7 @@ const ADVANCE_WINDOW_MS: u64 = 5000;
 
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Largest timestamp ever put on the wire. Each pack's tick covers its rows, so that is the last tick, and
+    /// Largest timestamp that went, or is about to go, on the wire. Each pack's tick covers its rows, so that is the last tick, and
     /// everything that follows must lie above it.
     clock: Timestamp,
     horizon: Timestamp,
@@ -83,6 +83,11 @@ impl Clock {
         self.clock = self.clock.max(tick);
     }
 
+    /// What was meant to go on the wire above `timestamp` does not.
+    pub(crate) fn rewind(&mut self, timestamp: Timestamp) {
+        self.clock = self.clock.min(timestamp);
+    }
+
     /// A source timestamp was read.
     pub(crate) fn observe(&mut self, timestamp: Timestamp) {
         self.newest_read = self.newest_read.max(timestamp);
@@ -137,7 +142,7 @@ impl Clock {
         while self.history.len() > 2 && self.history[1].0 + ADVANCE_WINDOW_MS <= now_ms {
             self.history.pop_front();
         }
-        self.history.front().map_or(0, |(_, clock)| self.clock - clock)
+        self.history.front().map_or(0, |(_, clock)| self.clock.saturating_sub(*clock))
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) struct Flight {
     pub calls: VecDeque<ReplicateMessageRequest>,
     /// The first of them was handed out.
     pub awaiting: bool,
+    /// Calls before it were acknowledged.
+    pub partly_acknowledged: bool,
+    /// The calls behind the first one will not be made.
+    pub broken_off: bool,
     pub tick: Timestamp,
     pub marks: Vec<Mark>,
     pub written: Written,
@@ -55,11 +59,15 @@ impl Core {
     pub(crate) fn on_acknowledged(&mut self) {
         let Some(flight) = self.flights.front_mut() else { return };
         flight.awaiting = false;
+        flight.partly_acknowledged = true;
         flight.calls.pop_front();
         if flight.calls.is_empty()
             && let Some(flight) = self.flights.pop_front()
         {
-            self.settle(flight);
+            match flight.broken_off {
+                true => self.break_off(flight.tick),
+                false => self.settle(flight),
+            }
             self.changed = true;
         }
     }
@@ -69,13 +77,23 @@ impl Core {
         if let Some(flight) = self.flights.front_mut() {
             flight.awaiting = false;
         }
+        if self.stopping
+            && let Some(flight) = self.flights.pop_front()
+            && flight.partly_acknowledged
+        {
+            self.break_off(flight.tick);
+        }
     }
 
     /// Nobody knows whether (or how much of) the call was executed: everything that was not acknowledged is read
     /// again and goes in the idempotent form, above all that was ever sent.
     pub(crate) fn on_unknown_outcome(&mut self) {
         self.flights.clear();
-        let clock = self.clock.clock();
+        let clock = self.wire_clock;
+        self.clock.rewind(clock);
+        if self.stopping {
+            return self.break_off(clock);
+        }
         for shard in self.shards.values_mut() {
             if shard.place != Place::Detached || shard.last_pack > self.acked_pack {
                 shard.restart(clock);

@@ -121,10 +121,9 @@ impl Core {
         let mut uncertain = false;
         for key in former {
             if let Some(shard) = self.shards.remove(&key) {
-                let settled = shard.last_pack <= self.acked_pack;
-                let exact = match (&shard.end, &spec.checkpoint) {
+                let exact = match (self.end_of(&shard), &spec.checkpoint) {
                     (Some(end), Some(now)) => {
-                        settled && end.position == now.position && end.replay_until == now.replay_until
+                        end.position == now.position && end.replay_until == now.replay_until
                     }
                     _ => false,
                 };

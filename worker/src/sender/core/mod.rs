@@ -101,6 +101,8 @@ pub(crate) struct Core {
     target_pchannel: String,
     positions: Positions,
     clock: Clock,
+    /// Largest timestamp of what was handed out to be sent, now or by a former owner.
+    wire_clock: Timestamp,
     shards: BTreeMap<ShardKey, Shard>,
     feeds: BTreeMap<FeedId, Feed>,
     /// Places changed: feeds have to follow.
@@ -127,6 +129,8 @@ pub(crate) struct Core {
     retry_ms: u64,
     now_ms: u64,
     stopping: bool,
+    /// Tick of a pack that will not be completed, though some of it may be at the target.
+    broken_off: Option<Timestamp>,
     /// Replay windows opened since the last time it was asked.
     windows_opened: u64,
 }
@@ -146,6 +150,7 @@ impl Core {
             newest_on_log: start.log_ends.values().copied().max().unwrap_or(0),
             lookahead_ms_min: config.lookahead_ms_min,
         });
+        let wire_clock = clock.clock();
         let mut core = Self {
             config,
             call_bytes_limit: config.call_bytes_max,
@@ -155,6 +160,7 @@ impl Core {
             target_pchannel: assignment.target_pchannel.clone(),
             positions: Positions::new(order),
             clock,
+            wire_clock,
             shards: BTreeMap::new(),
             feeds: BTreeMap::new(),
             places_changed: true,
@@ -174,6 +180,7 @@ impl Core {
             retry_ms: 0,
             now_ms: start.now_ms,
             stopping: false,
+            broken_off: None,
             windows_opened: u64::from(start.uncertain_bound.is_some()),
         };
         for spec in &assignment.shards {

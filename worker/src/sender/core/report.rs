@@ -23,7 +23,7 @@ impl Core {
             epoch: self.epoch,
             input_version: self.input_version,
             phase: if stopped { SenderPhase::Stopped } else { SenderPhase::Running } as i32,
-            clock: self.clock.clock(),
+            clock: self.wire_clock,
             wanted_horizon: self.clock.wanted_horizon(now_ms, unix_ms),
             takeover_clock: self.clock.takeover(),
             tick: self.acked_tick,
@@ -33,14 +33,12 @@ impl Core {
     }
 
     fn shard_report(&self, shard: &Shard) -> ShardReport {
-        // Whatever was sent of it has been acknowledged.
-        let ended = shard.place == Place::Detached && shard.last_pack <= self.acked_pack;
-        let checkpoint = shard.end.clone().filter(|_| ended).unwrap_or_else(|| shard.acked.clone());
+        let end = if shard.place == Place::Detached { self.end_of(shard) } else { None };
         ShardReport {
             shard_id: shard.spec.shard_id.clone(),
-            checkpoint: Some(checkpoint),
+            r#final: end.is_some(),
+            checkpoint: end.or_else(|| Some(shard.acked.clone())),
             confirmed: shard.confirmed,
-            r#final: ended,
             missing_partitions: shard.missing.clone(),
             held: shard.fault.as_ref().map(|fault| TaskError {
                 class: fault.class().to_string(),

@@ -14,6 +14,7 @@ impl Core {
         self.prepare(now_ms);
         let flight = self.flights.front_mut().filter(|flight| !flight.awaiting)?;
         flight.awaiting = true;
+        self.wire_clock = self.wire_clock.max(flight.tick);
         flight.calls.front().cloned()
     }
 
@@ -28,11 +29,6 @@ impl Core {
                 break;
             }
         }
-    }
-
-    /// A call was handed out and its outcome not yet told.
-    pub(crate) fn is_awaiting(&self) -> bool {
-        self.flights.front().is_some_and(|flight| flight.awaiting)
     }
 
     /// When `next_call` may have something without any event before.
@@ -81,6 +77,8 @@ impl Core {
             number,
             calls,
             awaiting: false,
+            partly_acknowledged: false,
+            broken_off: false,
             tick,
             marks,
             written,

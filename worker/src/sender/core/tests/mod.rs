@@ -40,6 +40,13 @@ proptest! {
     }
 
     #[test]
+    fn packs_of_several_calls_that_are_broken_off(seed: u64) {
+        let mut world = World::new(seed, Disturbances { inputs: true, moves: true, unknown: true, ..Disturbances::default() });
+        world.run();
+        world.assert_equal();
+    }
+
+    #[test]
     fn owners_that_die_and_calls_of_unknown_fate(seed: u64) {
         let mut world =
             World::new(seed, Disturbances { crashes: true, unknown: true, ..Disturbances::default() });
