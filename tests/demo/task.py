@@ -27,7 +27,8 @@ def guide_body(standby_port: int, replicate_channel: str) -> dict:
 def create(api: CdcApi, body: dict) -> str:
     """Prints the curl command, sends exactly its body, and prints the answer; gives the task's id."""
     text = json.dumps(body, indent=2)
-    print(f"\ncurl -X POST {api.url}/cdc \\\n-H \"Content-Type: application/json\" \\\n-d '{text}'\n", flush=True)
+    url = api.url.replace("127.0.0.1", "localhost")
+    print(f"\ncurl -X POST {url}/cdc \\\n-H \"Content-Type: application/json\" \\\n-d '{text}'\n", flush=True)
     answer = api.raw(text.encode())
     print(answer.text, flush=True)
     if answer.code != 200:
