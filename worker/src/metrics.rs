@@ -9,6 +9,7 @@ const HEARTBEAT_FAILURES: &str = "harrier_worker_heartbeat_failures_total";
 
 /// Says what each metric means.
 pub(crate) fn describe() {
+    crate::sender::metrics::describe();
     describe_gauge!(BUFFERED_BYTES, "Bytes of source messages held in memory");
     describe_gauge!(SENDERS, "Senders that run or are stopping on this worker");
     describe_gauge!(LEASE_HELD, "1 while the worker may send, 0 while it is silent");

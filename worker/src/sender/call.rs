@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harrier_milvus::client::{ClientError, MilvusClient};
+use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use crate::session::{BootInstant, Fence};
@@ -14,7 +14,7 @@ const CALL_MIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The target has all of it.
-    Acknowledged,
+    Acknowledged { position: ReplicatePosition, messages: u64 },
     /// It certainly did nothing.
     NotSent(ClientError),
     /// It may have been executed, in whole or in part.
@@ -31,8 +31,9 @@ pub(crate) async fn replicate(
     timeout_max: Duration,
 ) -> Outcome {
     let Some(timeout) = timeout_within(&fence, timeout_max) else { return Outcome::NoLease };
+    let messages = request.msgs.len() as u64;
     match client.replicate(request, timeout).await {
-        Ok(_) => Outcome::Acknowledged,
+        Ok(position) => Outcome::Acknowledged { position, messages },
         Err(error) if is_unknown(&error) => Outcome::Unknown(error),
         Err(error) => Outcome::NotSent(error),
     }

@@ -10,6 +10,7 @@ mod call;
 mod core;
 mod handle;
 mod log_end;
+pub(crate) mod metrics;
 mod problems;
 mod reader;
 mod run;

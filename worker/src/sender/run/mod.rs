@@ -1,28 +1,30 @@
 //! The sender's loop: events in, calls of the core, calls to the target out.
 
+mod calls;
+mod readers;
+mod report;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harrier_milvus::client::{ClientError, Endpoint, MilvusClient};
-use harrier_milvus::error::ErrorClass;
-use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport, ShardReport};
+use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
+use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::calls::connect;
+use self::report::{PUBLISH_MS, never_began};
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
 use super::core::{Core, CoreConfig, CoreStart, FeedId, LogEnds};
 use super::handle::{Command, SenderContext, starting_report};
-use super::problems::{Place, Problems};
+use super::problems::Problems;
 use super::reader::{ReaderEvent, ReaderTask};
 use super::takeover::{Findings, Takeover, Trouble};
 use super::time::{Monotonic, unix_ms};
-
-/// How often the report and the traffic are brought up to date.
-const PUBLISH_MS: u64 = 100;
 
 /// Beyond the timeout of a call that is on its way, what a stop may take.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -61,6 +63,7 @@ struct Running {
     resting: HashMap<FeedId, Instant>,
     /// Input sets whose shards' log ends are being asked for.
     update: Option<BoxFuture<'static, (SenderAssignment, LogEnds)>>,
+    last_position: Option<ReplicatePosition>,
     published_ms: u64,
     stop: Option<Stop>,
 }
@@ -163,6 +166,7 @@ impl Runner {
             backoff: Backoff::new(config),
             resting: HashMap::new(),
             update: None,
+            last_position: None,
             published_ms: 0,
             stop: None,
         }
@@ -249,146 +253,6 @@ impl Runner {
         late || running.core.is_stopped()
     }
 
-    fn keep_readers(&mut self, running: &mut Running) {
-        let plans = running.core.readers();
-        let now = Instant::now();
-        running.resting.retain(|_, until| *until > now);
-        running.readers.retain(|feed, task| {
-            plans.iter().any(|plan| plan.feed == *feed && plan.generation == task.generation)
-        });
-        self.problems.retain_channels(|channel| plans.iter().any(|plan| plan.channel == channel));
-        for plan in plans {
-            let feed = plan.feed;
-            if running.resting.contains_key(&feed) {
-                continue;
-            }
-            let task = running.readers.entry(feed).or_insert_with(|| {
-                let context = &self.context;
-                let events = running.events.0.clone();
-                ReaderTask::spawn(context.log.clone(), plan, &context.config, &context.byte_pool, events)
-            });
-            task.set_appetite(running.core.appetite(feed));
-        }
-    }
-
-    fn on_reader(&mut self, running: &mut Running, event: ReaderEvent) {
-        match event {
-            ReaderEvent::Reads { channel } => {
-                self.problems.clear(&Place::Channel(channel));
-            }
-            ReaderEvent::Failed { channel, error } => {
-                self.problems.set(Place::Channel(channel), error.class(), error.to_string(), unix_ms());
-            }
-            ReaderEvent::Batch { feed, generation, messages, charge, taken } => {
-                if let Err(error) = running.core.on_messages(feed, generation, messages, &charge) {
-                    tracing::error!(%error, "the source log holds what cannot be replicated");
-                    if let Some(task) = running.readers.remove(&feed) {
-                        let place = Place::Channel(task.channel.clone());
-                        self.problems.set(place, error.class(), error.to_string(), unix_ms());
-                    }
-                    let rest = Duration::from_millis(self.context.config.backoff_ms_max);
-                    running.resting.insert(feed, Instant::now() + rest);
-                } else if let Some(task) = running.readers.get(&feed) {
-                    // Before the reader goes on, so that it does not act on an old appetite.
-                    task.set_appetite(running.core.appetite(feed));
-                }
-                let _ = taken.send(());
-            }
-        }
-    }
-
-    /// Makes the next call as soon as one is due and allowed.
-    fn keep_calling(&mut self, running: &mut Running, may_call: bool) {
-        let now_ms = self.clock.now_ms();
-        running.core.prepare(now_ms);
-        if let Gate::Pause(until) = running.gate
-            && until <= Instant::now()
-        {
-            running.gate = Gate::Open;
-        }
-        let open = running.call.is_none() && matches!(running.gate, Gate::Open);
-        if !open || !may_call {
-            return;
-        }
-        let client = match &self.client {
-            Ok(client) => client.clone(),
-            Err(error) => {
-                let error = error.clone();
-                self.pause(running, &error);
-                // The settings may be mended by an update; nothing else helps.
-                return;
-            }
-        };
-        if let Some(request) = running.core.next_call(now_ms) {
-            let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
-            let fence = self.context.fence.clone();
-            running.call = Some(call::replicate(client, request, fence, timeout).boxed());
-        }
-    }
-
-    fn may_call(&self) -> bool {
-        let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
-        call::timeout_within(&self.context.fence, timeout).is_some()
-    }
-
-    fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
-        match outcome {
-            Outcome::Acknowledged => {
-                running.core.on_acknowledged();
-                running.backoff.reset();
-                if self.problems.clear(&Place::Target) {
-                    tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
-                }
-            }
-            Outcome::NoLease => running.core.on_not_sent(),
-            Outcome::NotSent(error) => {
-                running.core.on_not_sent();
-                self.pause(running, &error);
-            }
-            Outcome::Unknown(error) => self.on_unknown(running, &error),
-        }
-    }
-
-    fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
-        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
-        let mut class = error.class();
-        match error {
-            // It helps to send less, as long as there is less to send.
-            ClientError::TooLarge { .. } if running.core.halve_merge_limit() => class = ErrorClass::Transient,
-            ClientError::Deadline { .. } => running.core.halve_call_limit(),
-            _ => {}
-        }
-        self.problems.set(Place::Target, class, error.to_string(), unix_ms());
-        self.reconnect();
-        running.core.on_unknown_outcome();
-        if let Some(stop) = &mut running.stop {
-            stop.unknown = true;
-        }
-        let (takeover, wait) = (self.takeover(), running.backoff.next());
-        running.gate = Gate::Settling(
-            async move {
-                tokio::time::sleep(wait).await;
-                takeover.settle().await;
-            }
-            .boxed(),
-        );
-    }
-
-    fn pause(&mut self, running: &mut Running, error: &ClientError) {
-        let wait = running.backoff.next();
-        tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
-        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
-        running.gate = Gate::Pause(Instant::now() + wait);
-    }
-
-    /// Another connection; what the old one still holds back is thrown away.
-    fn reconnect(&mut self) {
-        if let Ok(client) = &self.client {
-            client.close_now();
-        }
-        self.client = connect(&self.assignment, &self.context);
-    }
-
     fn take_assignment(&mut self, assignment: SenderAssignment) {
         let moved = assignment.target != self.assignment.target;
         self.assignment = assignment;
@@ -416,53 +280,6 @@ impl Runner {
             }
         }
     }
-
-    fn publish(&mut self, running: &mut Running) {
-        let now_ms = self.clock.now_ms();
-        if now_ms < running.published_ms + PUBLISH_MS {
-            return;
-        }
-        running.published_ms = now_ms;
-        let report = self.make_report(running);
-        self.report.send_replace(report);
-    }
-
-    fn make_report(&mut self, running: &mut Running) -> SenderReport {
-        for (labels, kind, operation, by) in running.core.drain_traffic() {
-            metrics::counter!("harrier_worker_replayed_rows_total").increment(by.replayed_rows);
-            self.context.traffic.add(&labels, kind, operation, by);
-        }
-        let windows = running.core.take_windows_opened();
-        metrics::counter!("harrier_worker_replay_windows_total").increment(windows);
-        let mut report = running.core.report(self.clock.now_ms(), unix_ms());
-        report.error = self.problems.worst();
-        report
-    }
-}
-
-/// The last word of a sender that is stopped before it began: its inputs are where they were.
-fn never_began(assignment: &SenderAssignment) -> SenderReport {
-    let end = |shard: &harrier_proto::harrier::v1::ShardAssignment| ShardReport {
-        shard_id: shard.shard_id.clone(),
-        checkpoint: shard.checkpoint.clone(),
-        r#final: true,
-        ..ShardReport::default()
-    };
-    SenderReport {
-        phase: SenderPhase::Stopped as i32,
-        shards: assignment.shards.iter().map(end).collect(),
-        ..starting_report(assignment)
-    }
-}
-
-fn connect(assignment: &SenderAssignment, context: &SenderContext) -> Result<MilvusClient, ClientError> {
-    let mut endpoint = Endpoint::from_wire(&assignment.target.clone().unwrap_or_default());
-    let timeout = Duration::from_millis(context.config.call_timeout_ms);
-    endpoint.request_timeout = timeout;
-    // What the kernel still holds must not leave it after the lease.
-    let lease = context.fence.remaining();
-    endpoint.unacked_timeout = if lease.is_zero() { timeout } else { timeout.min(lease) };
-    MilvusClient::lazy(&endpoint)
 }
 
 /// Resolves with the future, if there is one, and takes it away.

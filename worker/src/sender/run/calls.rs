@@ -1,0 +1,138 @@
+//! Calls to the target, and what their outcomes mean.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
+use harrier_milvus::error::ErrorClass;
+use harrier_proto::harrier::v1::SenderAssignment;
+use tokio::time::Instant;
+
+use super::super::call::{self, Outcome};
+use super::super::handle::SenderContext;
+use super::super::metrics;
+use super::super::problems::Place;
+use super::super::time::unix_ms;
+use super::{Gate, Runner, Running};
+
+impl Runner {
+    /// Makes the next call as soon as one is due and allowed.
+    pub(super) fn keep_calling(&mut self, running: &mut Running, may_call: bool) {
+        let now_ms = self.clock.now_ms();
+        running.core.prepare(now_ms);
+        if let Gate::Pause(until) = running.gate
+            && until <= Instant::now()
+        {
+            running.gate = Gate::Open;
+        }
+        let open = running.call.is_none() && matches!(running.gate, Gate::Open);
+        if !open || !may_call {
+            return;
+        }
+        let client = match &self.client {
+            Ok(client) => client.clone(),
+            Err(error) => {
+                let error = error.clone();
+                self.pause(running, &error);
+                // The settings may be mended by an update; nothing else helps.
+                return;
+            }
+        };
+        if let Some(request) = running.core.next_call(now_ms) {
+            let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+            let fence = self.context.fence.clone();
+            running.call = Some(call::replicate(client, request, fence, timeout).boxed());
+        }
+    }
+
+    pub(super) fn may_call(&self) -> bool {
+        let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+        call::timeout_within(&self.context.fence, timeout).is_some()
+    }
+
+    pub(super) fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
+        match outcome {
+            Outcome::Acknowledged { position, messages } => {
+                running.core.on_acknowledged();
+                running.backoff.reset();
+                if self.problems.clear(&Place::Target) {
+                    tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
+                }
+                self.watch_positions(running, position, messages);
+            }
+            Outcome::NoLease => running.core.on_not_sent(),
+            Outcome::NotSent(error) => {
+                running.core.on_not_sent();
+                self.pause(running, &error);
+            }
+            Outcome::Unknown(error) => self.on_unknown(running, &error),
+        }
+    }
+
+    fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
+        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
+        let mut class = error.class();
+        match error {
+            // It helps to send less, as long as there is less to send.
+            ClientError::TooLarge { .. } if running.core.halve_merge_limit() => class = ErrorClass::Transient,
+            ClientError::Deadline { .. } => running.core.halve_call_limit(),
+            _ => {}
+        }
+        self.problems.set(Place::Target, class, error.to_string(), unix_ms());
+        self.reconnect();
+        running.last_position = None;
+        running.core.on_unknown_outcome();
+        if let Some(stop) = &mut running.stop {
+            stop.unknown = true;
+        }
+        let (takeover, wait) = (self.takeover(), running.backoff.next());
+        running.gate = Gate::Settling(
+            async move {
+                tokio::time::sleep(wait).await;
+                takeover.settle().await;
+            }
+            .boxed(),
+        );
+    }
+
+    fn pause(&mut self, running: &mut Running, error: &ClientError) {
+        let wait = running.backoff.next();
+        tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
+        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
+        running.gate = Gate::Pause(Instant::now() + wait);
+    }
+
+    /// Where the target's positions grow by one per message, a larger step tells of somebody else's write: the
+    /// target's own, after a change of its metadata, or that of an owner that should be gone.
+    fn watch_positions(&self, running: &mut Running, position: ReplicatePosition, messages: u64) {
+        let step = running.last_position.as_ref().and_then(|last| position.messages_since(last));
+        if let Some(foreign) = step.and_then(|step| step.checked_sub(messages)).filter(|foreign| *foreign > 0)
+        {
+            let sender = &self.assignment.sender_id;
+            tracing::debug!(sender, foreign, "messages on the target channel that this sender did not write");
+            metrics::foreign_messages(foreign);
+        }
+        running.last_position = Some(position);
+    }
+
+    /// Another connection; what the old one still holds back is thrown away.
+    fn reconnect(&mut self) {
+        if let Ok(client) = &self.client {
+            client.close_now();
+        }
+        self.client = connect(&self.assignment, &self.context);
+    }
+}
+
+pub(super) fn connect(
+    assignment: &SenderAssignment,
+    context: &SenderContext,
+) -> Result<MilvusClient, ClientError> {
+    let mut endpoint = Endpoint::from_wire(&assignment.target.clone().unwrap_or_default());
+    let timeout = Duration::from_millis(context.config.call_timeout_ms);
+    endpoint.request_timeout = timeout;
+    // What the kernel still holds must not leave it after the lease.
+    let lease = context.fence.remaining();
+    endpoint.unacked_timeout = if lease.is_zero() { timeout } else { timeout.min(lease) };
+    MilvusClient::lazy(&endpoint)
+}

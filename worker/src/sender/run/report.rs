@@ -1,0 +1,49 @@
+//! What the session is told.
+
+use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport, ShardAssignment, ShardReport};
+
+use super::super::handle::starting_report;
+use super::super::metrics;
+use super::super::time::unix_ms;
+use super::{Runner, Running};
+
+/// How often the report and the traffic are brought up to date.
+pub(super) const PUBLISH_MS: u64 = 100;
+
+impl Runner {
+    pub(super) fn publish(&mut self, running: &mut Running) {
+        let now_ms = self.clock.now_ms();
+        if now_ms < running.published_ms + PUBLISH_MS {
+            return;
+        }
+        running.published_ms = now_ms;
+        let report = self.make_report(running);
+        self.report.send_replace(report);
+    }
+
+    pub(super) fn make_report(&mut self, running: &mut Running) -> SenderReport {
+        for (labels, kind, operation, by) in running.core.drain_traffic() {
+            metrics::replayed_rows(by.replayed_rows);
+            self.context.traffic.add(&labels, kind, operation, by);
+        }
+        metrics::replay_windows(running.core.take_windows_opened());
+        let mut report = running.core.report(self.clock.now_ms(), unix_ms());
+        report.error = self.problems.worst();
+        report
+    }
+}
+
+/// The last word of a sender that is stopped before it began: its inputs are where they were.
+pub(super) fn never_began(assignment: &SenderAssignment) -> SenderReport {
+    let end = |shard: &ShardAssignment| ShardReport {
+        shard_id: shard.shard_id.clone(),
+        checkpoint: shard.checkpoint.clone(),
+        r#final: true,
+        ..ShardReport::default()
+    };
+    SenderReport {
+        phase: SenderPhase::Stopped as i32,
+        shards: assignment.shards.iter().map(end).collect(),
+        ..starting_report(assignment)
+    }
+}
