@@ -15,6 +15,8 @@ mod problems;
 mod reader;
 mod run;
 mod takeover;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use self::core::CoreError;

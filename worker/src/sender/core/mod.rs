@@ -36,7 +36,7 @@ mod route;
 mod send;
 mod shard;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

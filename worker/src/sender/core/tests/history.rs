@@ -6,18 +6,20 @@ use bytes::Bytes;
 use harrier_milvus::log::LogMessage;
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::common::{MsgBase, MsgType};
+use harrier_proto::harrier::v1::{PartitionAssignment, ShardAssignment};
 use harrier_proto::msg::{DeleteRequest, InsertDataVersion, InsertRequest, TimeTickMsg};
 use harrier_proto::schema::{self, DataType, FieldData, LongArray, ScalarField};
 use prost::Message as _;
 
 use super::random::Random;
+use super::target::{target_partition, target_vchannel};
 
-pub(super) const KEY_FIELD: i64 = 100;
-pub(super) const VALUE_FIELD: i64 = 101;
+pub(crate) const KEY_FIELD: i64 = 100;
+pub(crate) const VALUE_FIELD: i64 = 101;
 
 /// A row, as both sides must have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub shard: usize,
     pub partition: i64,
     pub key: i64,
@@ -26,7 +28,7 @@ pub(super) struct Row {
 
 /// One write.
 #[derive(Clone, Debug)]
-pub(super) struct Write {
+pub(crate) struct Write {
     pub shard: usize,
     /// -1 = all (Delete only).
     pub partition: i64,
@@ -36,13 +38,13 @@ pub(super) struct Write {
 }
 
 /// One message of a channel and when it was there.
-pub(super) struct Logged {
+pub(crate) struct Logged {
     pub at_ms: u64,
     pub max_ts: Timestamp,
     pub message: LogMessage,
 }
 
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// Channel of each shard.
     pub shards: Vec<usize>,
     pub partitions: i64,
@@ -50,7 +52,7 @@ pub(super) struct Shape {
     pub end_ms: u64,
 }
 
-pub(super) struct History {
+pub(crate) struct History {
     pub shape: Shape,
     pub logs: Vec<Vec<Logged>>,
     pub rows: BTreeSet<Row>,
@@ -58,16 +60,41 @@ pub(super) struct History {
     pub writes: Vec<Write>,
 }
 
-pub(super) fn vchannel(shape: &Shape, shard: usize) -> String {
+pub(crate) fn vchannel(shape: &Shape, shard: usize) -> String {
     format!("src-dml_{}_{}v0", shape.shards[shard], 1000 + shard)
 }
 
-pub(super) fn source_partition(shard: usize, partition: i64) -> i64 {
+pub(crate) fn source_partition(shard: usize, partition: i64) -> i64 {
     10_000 + 100 * shard as i64 + partition
 }
 
+pub(crate) fn channel_name(channel: usize) -> String {
+    format!("src-dml_{channel}")
+}
+
+/// A shard as the coordinators assign it, with its first partitions mapped and without a checkpoint.
+pub(crate) fn shard_assignment(shape: &Shape, number: usize, mapped_partitions: i64) -> ShardAssignment {
+    let partitions = (0..shape.partitions.min(mapped_partitions))
+        .map(|partition| PartitionAssignment {
+            source_partition_id: source_partition(number, partition),
+            target_partition_id: target_partition(number, partition),
+            ..Default::default()
+        })
+        .collect();
+    ShardAssignment {
+        shard_id: number.to_string(),
+        source_pchannel: channel_name(shape.shards[number]),
+        source_vchannel: vchannel(shape, number),
+        target_vchannel: target_vchannel(number),
+        target_collection_id: 2000 + number as i64,
+        primary_field_id: KEY_FIELD,
+        partitions,
+        ..Default::default()
+    }
+}
+
 impl History {
-    pub(super) fn new(random: &mut Random) -> Self {
+    pub(crate) fn new(random: &mut Random) -> Self {
         let channels = 1 + random.index(3);
         let shards = (0..1 + random.index(4)).map(|_| random.index(channels)).collect();
         let begin_ms = 1_700_000_000_000;

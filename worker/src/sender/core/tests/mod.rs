@@ -3,10 +3,9 @@
 //! of the owner at any moment, calls that were executed or not.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod history;
-mod random;
-mod single;
-mod target;
+pub(crate) mod history;
+pub(crate) mod random;
+pub(crate) mod target;
 mod world;
 
 use proptest::prelude::*;
@@ -65,5 +64,5 @@ proptest! {
 
 /// More than the default for a long search.
 fn cases() -> u32 {
-    std::env::var("HARRIER_SENDER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(100)
+    std::env::var("HARRIER_SENDER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60)
 }

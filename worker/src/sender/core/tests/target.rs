@@ -25,7 +25,7 @@ enum Pending {
 }
 
 #[derive(Default)]
-pub(super) struct Target {
+pub(crate) struct Target {
     rows: Vec<TargetRow>,
     /// Newest deletion that a segment has seen, per (shard, partition).
     newest_delete: HashMap<(usize, i64), Timestamp>,
@@ -35,17 +35,17 @@ pub(super) struct Target {
     pub rows_written: usize,
 }
 
-pub(super) fn target_partition(shard: usize, partition: i64) -> i64 {
+pub(crate) fn target_partition(shard: usize, partition: i64) -> i64 {
     20_000 + 100 * shard as i64 + partition
 }
 
-pub(super) fn target_vchannel(shard: usize) -> String {
+pub(crate) fn target_vchannel(shard: usize) -> String {
     format!("dst-dml_0_{}v0", 2000 + shard)
 }
 
 impl Target {
     /// Executes the first `count` messages of a call.
-    pub(super) fn execute(&mut self, request: &ReplicateMessageRequest, count: usize) {
+    pub(crate) fn execute(&mut self, request: &ReplicateMessageRequest, count: usize) {
         let mut ids = HashSet::new();
         for bytes in request.msgs.iter().take(count) {
             let base = MsgHeader::decode(bytes.clone()).unwrap().base.unwrap();
@@ -147,7 +147,7 @@ impl Target {
     }
 
     /// Visible rows and how often each is there.
-    pub(super) fn visible(&self) -> BTreeMap<Row, usize> {
+    pub(crate) fn visible(&self) -> BTreeMap<Row, usize> {
         let mut rows = BTreeMap::new();
         for row in &self.rows {
             *rows.entry(row.row.clone()).or_default() += 1;
@@ -156,7 +156,7 @@ impl Target {
     }
 
     /// Rows whose timestamp is not that of the source.
-    pub(super) fn restamped(&self) -> usize {
+    pub(crate) fn restamped(&self) -> usize {
         self.rows.iter().filter(|row| row.ts != row.row.value as u64).count()
     }
 }

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::harrier::v1::{
-    PartitionAssignment, SenderAssignment, SenderPhase, SenderReport, ShardAssignment, ShardCheckpoint,
+    SenderAssignment, SenderPhase, SenderReport, ShardAssignment, ShardCheckpoint,
 };
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::super::clock::TAKEOVER_REACH;
 use super::super::{Appetite, Core, CoreConfig, CoreStart, LogEnds};
-use super::history::{History, KEY_FIELD, source_partition, vchannel};
+use super::history::{History, channel_name, shard_assignment};
 use super::random::Random;
-use super::target::{Target, target_partition, target_vchannel};
+use super::target::Target;
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Disturbances {
@@ -370,45 +370,9 @@ impl World {
     }
 
     fn shard_assignment(&self, number: usize, committed: &Committed) -> ShardAssignment {
-        let partitions = (0..self.history.shape.partitions.min(committed.mapped_partitions))
-            .map(|partition| PartitionAssignment {
-                source_partition_id: source_partition(number, partition),
-                target_partition_id: target_partition(number, partition),
-                ..Default::default()
-            })
-            .collect();
         ShardAssignment {
-            shard_id: number.to_string(),
-            source_pchannel: channel_name(self.history.shape.shards[number]),
-            source_vchannel: vchannel(&self.history.shape, number),
-            target_vchannel: target_vchannel(number),
-            target_collection_id: 2000 + number as i64,
-            primary_field_id: KEY_FIELD,
-            partitions,
             checkpoint: Some(committed.checkpoint.clone()),
-            ..Default::default()
-        }
-    }
-
-    pub(super) fn debug(&mut self) {
-        eprintln!(
-            "clock {} horizon {} call {:?}",
-            self.core.clock.clock(),
-            self.horizon,
-            self.call.is_some()
-        );
-        eprintln!("{:#?}", self.core.clock);
-        let r = self.core.releasable();
-        eprintln!("held {} releasable {} flights {}", self.core.held_bytes, r, self.core.flights.len());
-        for plan in self.core.readers() {
-            let appetite = self.core.appetite(plan.feed);
-            let feed = &self.core.feeds[&plan.feed];
-            eprintln!(
-                "{plan:?} {appetite:?} tick {} {:?} of {}",
-                feed.tick,
-                feed.kind,
-                self.history.logs.iter().map(|l| l.len()).max().unwrap()
-            );
+            ..shard_assignment(&self.history.shape, number, committed.mapped_partitions)
         }
     }
 
@@ -441,10 +405,6 @@ fn core(config: CoreConfig, assignment: &SenderAssignment, start: &CoreStart) ->
 fn number(position: &[u8]) -> usize {
     let bytes: [u8; 8] = position.try_into().unwrap_or_default();
     usize::try_from(u64::from_le_bytes(bytes)).unwrap()
-}
-
-fn channel_name(channel: usize) -> String {
-    format!("src-dml_{channel}")
 }
 
 fn shard_of(shard_id: &str) -> usize {

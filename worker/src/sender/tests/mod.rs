@@ -1,0 +1,150 @@
+//! The whole sender, with its readers, calls and lease, against the model of the target behind a real gRPC server.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod fake_target;
+mod memory_log;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, TargetConnection};
+
+use self::fake_target::{FakeTarget, Mood};
+use self::memory_log::MemoryLog;
+use super::core::tests::history::{History, shard_assignment};
+use super::core::tests::random::Random;
+use super::{SenderContext, SenderHandle, spawn};
+use crate::byte_pool::BytePool;
+use crate::config::WorkerConfig;
+use crate::session::{BootInstant, Lease};
+use crate::traffic::TrafficSink;
+
+const LEASE: Duration = Duration::from_secs(2);
+
+struct Bench {
+    history: History,
+    target: FakeTarget,
+    lease: Lease,
+    sender: SenderHandle,
+}
+
+impl Bench {
+    async fn start(seed: u64, mood: Mood, failing_percent: u64) -> Self {
+        let history = History::new(&mut Random::new(seed));
+        let (target, uri) = FakeTarget::start(mood).await;
+        let lease = Lease::new();
+        lease.renew(BootInstant::now() + LEASE);
+        let shards =
+            (0..history.shape.shards.len()).map(|number| shard_assignment(&history.shape, number, 100));
+        let assignment = SenderAssignment {
+            sender_id: "t/dst-dml_0".into(),
+            epoch: 1,
+            input_version: 1,
+            target_pchannel: "dst-dml_0".into(),
+            target: Some(TargetConnection { uri, ..Default::default() }),
+            shards: shards.collect(),
+            ..Default::default()
+        };
+        let context = SenderContext {
+            log: Arc::new(MemoryLog::new(&history, failing_percent)),
+            config: WorkerConfig {
+                call_timeout_ms: 200,
+                target_settle_ms: 10,
+                tick_interval_ms: 20,
+                backoff_ms_min: 2,
+                backoff_ms_max: 10,
+                ..WorkerConfig::default()
+            },
+            fence: lease.fence(),
+            // Less than a batch: every reader lives on its reserve now and then.
+            byte_pool: BytePool::new(2000),
+            traffic: TrafficSink::new(),
+        };
+        Self { history, target, lease, sender: spawn(assignment, context) }
+    }
+
+    /// What the session does with each heartbeat, until `done` or for 20 s.
+    async fn beat_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..2000 {
+            self.lease.renew(BootInstant::now() + LEASE);
+            self.sender.grant(self.sender.report().wanted_horizon);
+            if done(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("waited for {what}; last report: {:?}", self.sender.report());
+    }
+
+    fn is_equal(&self) -> bool {
+        let expected: BTreeMap<_, usize> = self.history.rows.iter().map(|row| (row.clone(), 1)).collect();
+        self.target.state().target.visible() == expected
+    }
+
+    fn calls(&self) -> usize {
+        self.target.state().calls
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_arrive_once_through_a_flaky_log_at_a_flaky_target() {
+    for seed in 1..4 {
+        let bench = Bench::start(seed, Mood::Flaky, 10).await;
+        let end = bench.history.shape.end_ms << 18;
+        bench
+            .beat_until("everything to be confirmed", |bench| {
+                let shards = bench.sender.report().shards;
+                !shards.is_empty() && shards.iter().all(|shard| shard.confirmed > end)
+            })
+            .await;
+        assert!(bench.is_equal(), "seed {seed}");
+        bench.target.state().mood = Mood::Well;
+        let report = bench.sender.stop().await;
+        assert_eq!(report.phase, SenderPhase::Stopped as i32);
+        assert!(report.clock >= bench.target.state().target.newest);
+        assert!(report.shards.iter().all(|shard| shard.r#final));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_lease_it_is_silent_and_with_it_goes_on() {
+    let bench = Bench::start(5, Mood::Well, 0).await;
+    bench.beat_until("a call", |bench| bench.calls() > 0).await;
+    bench.lease.end();
+    // One may be on its way.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let calls = bench.calls();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(bench.calls(), calls);
+    bench.beat_until("the rows", Bench::is_equal).await;
+    assert_eq!(bench.target.state().target.restamped(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_no_standby_is_told_and_tried_again() {
+    let bench = Bench::start(6, Mood::Primary, 0).await;
+    bench.beat_until("the reason", |bench| bench.sender.report().error.is_some()).await;
+    let error = bench.sender.report().error.unwrap();
+    assert_eq!(error.class, "operator");
+    assert!(error.message.contains("ttMsgEnabled"), "{}", error.message);
+    bench.target.state().mood = Mood::Well;
+    bench.beat_until("the rows", Bench::is_equal).await;
+    bench.beat_until("the reason to go", |bench| bench.sender.report().error.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_begins_no_call() {
+    let bench = Bench::start(7, Mood::Well, 0).await;
+    bench.beat_until("a call", |bench| bench.calls() > 0).await;
+    bench.lease.end();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let calls = bench.calls();
+    // As a worker that was frozen learns it: the senders are gone, then the lease is there again.
+    let stopped = bench.sender.stop();
+    bench.lease.renew(BootInstant::now() + LEASE);
+    let report = stopped.await;
+    assert_eq!(bench.calls(), calls);
+    assert_eq!(report.phase, SenderPhase::Stopped as i32);
+    assert_eq!(report.clock, bench.target.state().target.newest);
+}
