@@ -1,6 +1,7 @@
 """The stand, started once for all suites, and a scene for each test."""
 
 import itertools
+import os
 import re
 
 import pytest
@@ -29,7 +30,7 @@ def stand(request):
         started = True
         yield stand
     finally:
-        stand.stop(keep=not started or request.session.testsfailed > 0)
+        stand.stop(keep=not started or request.session.testsfailed > 0 or "HARRIER_KEEP" in os.environ)
 
 
 @pytest.fixture
