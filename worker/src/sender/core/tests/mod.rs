@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub(crate) mod history;
+mod last_tick;
 pub(crate) mod random;
 pub(crate) mod target;
 mod world;
