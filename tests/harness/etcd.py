@@ -1,5 +1,7 @@
 """One etcd for both Milvus servers; each has its own root path."""
 
+import base64
+import json
 import urllib.request
 from pathlib import Path
 
@@ -29,6 +31,17 @@ class Etcd:
 
     def wait_ready(self, timeout_s: float = 30) -> None:
         until("etcd to be healthy", self._healthy, timeout_s)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The names below a prefix, by etcd's JSON gateway."""
+        encode = base64.b64encode
+        # The prefix with its last byte raised by one ends the range.
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        body = {"key": encode(prefix.encode()).decode(), "range_end": encode(end.encode()).decode(), "keys_only": True}
+        request = urllib.request.Request(f"http://{self.endpoint}/v3/kv/range", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            found = json.load(answer).get("kvs", [])
+        return [base64.b64decode(kv["key"]).decode() for kv in found]
 
     def _healthy(self) -> bool:
         self.process.check_alive()

@@ -5,6 +5,7 @@ from pathlib import Path
 from .etcd import Etcd
 from .milvus_server import PORTS, MilvusServer
 from .process import Process, end_all
+from .wait import until
 
 
 class Pair:
@@ -29,6 +30,20 @@ class Pair:
     def wait_ready(self) -> None:
         self.source.wait_ready()
         self.standby.wait_ready()
+
+    def restart_killed(self) -> None:
+        """Starts again the servers that were killed: they panic unless their old etcd sessions are gone."""
+        dead = [server for server in (self.source, self.standby) if not server.process.alive()]
+        for server in dead:
+            prefix = f"{server.name}/meta/session/"
+            # Two keys count ids and are no session.
+            until(f"the sessions of {server.name} to end", lambda at=prefix: not self._sessions(at), 40)
+            server.start()
+        for server in dead:
+            server.wait_ready()
+
+    def _sessions(self, prefix: str) -> list[str]:
+        return [key for key in self.etcd.keys(prefix) if not key.endswith("/id")]
 
     @property
     def replicate_channel(self) -> str:
