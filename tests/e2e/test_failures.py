@@ -1,6 +1,7 @@
 """Processes that leave, die, or freeze, in the middle of writes: no row is lost, none is doubled."""
 
 from harness.load import Load
+from harness.prometheus import scrape
 from harness.rows import some
 from harness.schema import simple
 from harness.wait import until
@@ -21,6 +22,13 @@ def start(scene):
 def registered(scene):
     """All tasks, without what passes: why one does not advance at this moment."""
     return [{name: value for name, value in task.items() if name != "reason"} for task in scene.api.list()]
+
+
+def moved(harrier, task, before):
+    """How much was written for the task so far, if that is more than before."""
+    samples = scrape(f"{harrier.api.url}/metrics")[1]
+    now = sum(s.value for s in samples if s.name == "milvus_cdc_replicate_data_cnt" and s.labels["task_id"] == task)
+    return now if now > before else None
 
 
 def arrives(scene, writer, key):
@@ -119,3 +127,22 @@ def test_the_coordinator_leaves_on_sigterm(scene, harrier):
     writers[0].insert(some(writers[0].schema, range(1000, 1050)))
     harrier.restart_coordinator()
     scene.wait_equal()
+
+
+def test_workers_are_killed_in_the_middle_of_a_backlog(scene, harrier):
+    writer = scene.create(simple("backlog"), shards=2)
+    rows = 1000
+    for number in range(1, 41):
+        first = number * rows
+        writer.insert(some(writer.schema, range(first, first + rows)))
+        writer.delete_keys(list(range(first + 7, first + rows, 50)))
+        writer.upsert(some(writer.schema, range(first - 300, first), salt=number))
+    task, seen = scene.replicate(), 0
+    for number in range(4):
+        # Each as soon as something moved: in the first moments of an owner, which replays what the last one left.
+        seen = until("rows to move", lambda before=seen: moved(harrier, task, before), 20, interval_s=0.02)
+        worker = harrier.workers[number % 2]
+        worker.kill()
+        worker.start()
+        writer.upsert(some(writer.schema, range(number * 100, number * 100 + 200), salt=1000 + number))
+    scene.wait_equal(90)
