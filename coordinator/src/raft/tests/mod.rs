@@ -7,7 +7,6 @@ mod folders;
 mod golden;
 mod registry;
 mod samples;
-mod speed;
 mod suite;
 
 use std::path::Path;
