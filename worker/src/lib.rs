@@ -15,4 +15,5 @@ pub mod traffic;
 pub mod worker;
 
 pub use config::WorkerConfig;
+pub use metrics::HISTOGRAM_BUCKETS;
 pub use worker::{StartError, Worker};

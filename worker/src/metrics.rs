@@ -7,6 +7,11 @@ const SENDERS: &str = "harrier_worker_senders";
 const LEASE_HELD: &str = "harrier_worker_lease_held";
 const HEARTBEAT_FAILURES: &str = "harrier_worker_heartbeat_failures_total";
 
+/// Name and bounds of each histogram, for whoever installs the recorder: without bounds, quantiles of several
+/// workers cannot be put together.
+pub const HISTOGRAM_BUCKETS: &[(&str, &[f64])] =
+    &[(crate::sender::metrics::TICK_LAG, crate::sender::metrics::TICK_LAG_BUCKETS)];
+
 /// Says what each metric means.
 pub(crate) fn describe() {
     crate::sender::metrics::describe();

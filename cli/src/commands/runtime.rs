@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use harrier_worker::HISTOGRAM_BUCKETS;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::config::Config;
 use crate::logging::{self, SetLogLevel};
@@ -23,10 +24,18 @@ where
     R: Future<Output = anyhow::Result<()>>,
 {
     let set_log_level = logging::start(&config.log)?;
-    let metrics = PrometheusBuilder::new().install_recorder().context("cannot set up metrics")?;
+    let metrics = recorder().context("cannot set up metrics")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime: check the limit of threads and open files")?;
     runtime.block_on(role(config, Process { metrics, set_log_level }))
+}
+
+fn recorder() -> Result<PrometheusHandle, BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for (name, buckets) in HISTOGRAM_BUCKETS {
+        builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), buckets)?;
+    }
+    builder.install_recorder()
 }

@@ -55,6 +55,11 @@ impl Core {
         live.map(mark).collect()
     }
 
+    /// The last tick that the target acknowledged; 0 before the first.
+    pub(crate) fn acked_tick(&self) -> Timestamp {
+        self.acked_tick
+    }
+
     /// The target took the call.
     pub(crate) fn on_acknowledged(&mut self) {
         let Some(flight) = self.flights.front_mut() else { return };

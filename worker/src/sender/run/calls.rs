@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
 use harrier_milvus::error::ErrorClass;
+use harrier_milvus::tso;
 use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::time::Instant;
 
@@ -53,7 +54,12 @@ impl Runner {
     pub(super) fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
         match outcome {
             Outcome::Acknowledged { position, messages } => {
+                let before = running.core.acked_tick();
                 running.core.on_acknowledged();
+                let tick = running.core.acked_tick();
+                if tick > before {
+                    metrics::tick_lag(unix_ms().saturating_sub(tso::physical_ms(tick)));
+                }
                 running.backoff.reset();
                 if self.problems.clear(&Place::Target) {
                     tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
