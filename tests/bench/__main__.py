@@ -33,20 +33,19 @@ def kinds(settings: Settings) -> list[Kind]:
 def run(stand: Stand, settings: Settings, limits_program) -> None:
     stand.start()
     rounds: dict[str, list[Round]] = {}
-    written: dict[str, int] = {}
+    catch_ups = []
     for kind in kinds(settings):
-        measured = CatchUp(stand, limits_program, kind)
-        rounds[f"{kind.rows_per_insert:,}-row inserts"] = measured.run(settings.rounds)
-        written[kind.name] = measured.end()
+        catch_ups.append(CatchUp(stand, limits_program, kind))
+        rounds[f"{kind.rows_per_insert:,}-row inserts"] = catch_ups[-1].run(settings.rounds)
     peaks = {"worker": peak_memory_bytes(stand.worker), "coordinator": peak_memory_bytes(stand.coordinator)}
     say(f"lag under light writes, {settings.lag_s} s")
-    steady = Lag(stand)
-    answers = steady.measure(settings.lag_s)
-    written[STEADY] = steady.inserts * ROWS_PER_INSERT
+    steady = Lag(stand, limits_program)
+    measured = steady.measure(settings.lag_s)
     say("counting the rows")
+    written = {STEADY: steady.inserts * ROWS_PER_INSERT, **{one.name: one.end() for one in catch_ups}}
     found = {name: (rows, *(count(stand, rpc, name, rows) for rpc in (stand.source, stand.standby)))
              for name, rows in written.items()}
-    print(report.head(settings), "", report.throughput(rounds), report.lag(answers), report.memory(peaks),
+    print(report.head(settings), "", report.throughput(rounds), report.lag(measured), report.memory(peaks),
           report.counts(found), sep="\n", flush=True)
 
 

@@ -45,11 +45,16 @@ class CatchUp:
         self._task.wait_confirmed(stand.source.timestamp(), 60)
         self._task.pause()
 
+    @property
+    def name(self) -> str:
+        """The collection."""
+        return self._kind.name
+
     def run(self, rounds: int) -> list[Round]:
         return [self._round(number) for number in range(rounds)]
 
     def end(self) -> int:
-        """The task runs on; returns how many rows were written."""
+        """The task runs on, so that its rows can be counted: a load needs ticks. Returns how many were written."""
         self._task.resume()
         return self._rows.written
 

@@ -8,7 +8,7 @@ from harness.process import Process
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 QUIET_BUSY_MAX = 0.35
-QUIET_WAIT_S = 8.0
+QUIET_WAIT_S = 6.0
 
 
 def cpu_seconds(process: Process) -> float:

@@ -1,17 +1,22 @@
-"""How much later than at the source a moment arrives at the standby, under light writes.
+"""How far behind the source the standby is under light writes, seen from inside and from outside.
 
-The probe: a query with `guarantee_timestamp = T` is answered once the server's ticks have reached T. Both servers
-are asked at the same moment for the same T; the difference of the two answers is what replication adds."""
+Inside: the age of the source's ticks when they can be read from the log, and when the target had acknowledged them (the
+worker's own histogram). Outside: a query with `guarantee_timestamp = T` is answered once a server's ticks have reached
+T; both servers are asked for the same T at the same moment."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 from harness import collection as loading
 from harness.rpc import Rpc
 from harness.wait import until
 from harness.writer import Writer
 
+from .histogram import Histogram
+from .limits import Limits
 from .rows import collection, rows
 from .stand import DATABASE, Stand
 from .task import Task
@@ -23,13 +28,24 @@ ROWS_PER_INSERT = 10
 PROBE_S = 0.17
 PROBES_AT_ONCE = 24
 SETTLE_S = 3
+TICK_LAG = "harrier_worker_tick_lag_seconds"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Probes are (source, standby): seconds from asking to the answer."""
+
+    source_ticks: dict
+    acknowledged: Histogram
+    probes: list[tuple[float, float]]
 
 
 class Lag:
     """One collection with a task of its own, loaded on both servers."""
 
-    def __init__(self, stand: Stand) -> None:
+    def __init__(self, stand: Stand, limits_program: Path) -> None:
         self._stand = stand
+        self._limits = Limits(limits_program, stand, NAME)
         stand.source.create_collection(DATABASE, collection(NAME))
         self._task = Task(stand, NAME)
         self._task.wait_confirmed(stand.source.timestamp(), 60)
@@ -40,13 +56,14 @@ class Lag:
         self._error: BaseException | None = None
         self.inserts = 0
 
-    def measure(self, seconds: float) -> list[tuple[float, float]]:
-        """Seconds from asking to the answer: (source, standby) for each probe."""
+    def measure(self, seconds: int) -> Measured:
+        """Everything over the same stretch of time."""
         thread = threading.Thread(target=self._write, daemon=True)
         thread.start()
         time.sleep(SETTLE_S)
+        before = self._acknowledged()
         with ThreadPoolExecutor(2 * PROBES_AT_ONCE) as pool:
-            probes = []
+            ticks, probes = pool.submit(self._limits.ticks, seconds), []
             end = time.monotonic() + seconds
             while time.monotonic() < end and self._error is None:
                 asked, wanted = time.monotonic(), self._stand.source.timestamp()
@@ -54,11 +71,16 @@ class Lag:
                                for rpc in (self._stand.source, self._stand.standby)])
                 time.sleep(max(0.0, asked + PROBE_S - time.monotonic()))
             answers = [(source.result(), standby.result()) for source, standby in probes]
+            source_ticks = ticks.result()
+        acknowledged = self._acknowledged() - before
         self._stop.set()
         thread.join()
         if self._error is not None:
             raise self._error
-        return answers
+        return Measured(source_ticks, acknowledged, answers)
+
+    def _acknowledged(self) -> Histogram:
+        return Histogram.scrape(self._stand.harrier.metrics_urls()[1], TICK_LAG)
 
     @staticmethod
     def _arrival(rpc: Rpc, wanted: int, asked: float) -> float:

@@ -1,4 +1,4 @@
-"""Runs the program that measures log and target, each by itself."""
+"""Runs the program that measures log and target, each without Harrier."""
 
 import json
 import subprocess
@@ -31,6 +31,10 @@ class Limits:
             "send", "--after", after, "--target", self._stand.pair.standby.address,
             "--copy-database", LIMITS_DATABASE, "--copy", self._collection,
             "--merge-bytes-max", str(MERGE_BYTES_MAX), "--call-bytes-max", str(CALL_BYTES_MAX))
+
+    def ticks(self, seconds: int) -> dict:
+        """At what age the source's ticks can be read: `ticks`, `p50_ms`, `p99_ms`, `max_ms`."""
+        return self._run("ticks", "--seconds", str(seconds))
 
     def _run(self, measure: str, *arguments: str) -> dict:
         source = self._stand.pair.source

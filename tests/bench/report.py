@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from .catch_up import Round
+from .lag import Measured
 from .settings import Settings
 
 MB = 1_000_000
@@ -50,15 +51,23 @@ def throughput(kinds: dict[str, list[Round]]) -> str:
     return _table(["at catch-up", *kinds], cells)
 
 
-def lag(answers: list[tuple[float, float]]) -> str:
+def lag(measured: Measured) -> str:
     """In milliseconds."""
+    ticks, acknowledged, probes = measured.source_ticks, measured.acknowledged, measured.probes
+    inside = [ticks["p50_ms"], ticks["p99_ms"]], [acknowledged.quantile(share) * 1000 for share in (0.5, 0.99)]
+    cells = [
+        [f"a tick can be read from the source's log after ({ticks['ticks']} ticks)", *inside[0]],
+        [f"the target has acknowledged it after ({acknowledged.count} ticks)", *inside[1]],
+        ["**lag added over the source's tick** (difference)", *(b - a for a, b in zip(*inside, strict=True))],
+    ]
     columns = {
-        "visible at the source": [source for source, _ in answers],
-        "visible at the standby": [standby for _, standby in answers],
-        "**lag added over the source's tick**": [standby - source for source, standby in answers],
+        f"a moment is visible at the source after ({len(probes)} queries)": [source for source, _ in probes],
+        "at the standby after": [standby for _, standby in probes],
+        "standby after source (difference of each pair)": [standby - source for source, standby in probes],
     }
-    cells = [[name, *(f"{value * 1000:.0f} ms" for value in _p50_p99_max(values))] for name, values in columns.items()]
-    return _table([f"{len(answers)} probes", "p50", "p99", "max"], cells)
+    cells += [[name, *(value * 1000 for value in _p50_p99(values))] for name, values in columns.items()]
+    return _table(["lag at 50 inserts/s", "p50", "p99"],
+                  [[name, *(f"{value:.0f} ms" for value in values)] for name, *values in cells])
 
 
 def memory(peaks: dict[str, int]) -> str:
@@ -88,9 +97,9 @@ def _spread(values: list[float | None], form: str) -> str:
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def _p50_p99_max(values: list[float]) -> tuple[float, float, float]:
+def _p50_p99(values: list[float]) -> tuple[float, float]:
     cut = quantiles(values, n=100, method="inclusive") if len(values) > 1 else [values[0]] * 99
-    return cut[49], cut[98], max(values)
+    return cut[49], cut[98]
 
 
 def _table(head: list[str], cells: list[list[str]]) -> str:

@@ -7,7 +7,7 @@ from harness.wait import until
 
 from .stand import DATABASE, Stand
 
-POLL_S = 0.03
+POLL_S = 0.1
 
 
 class Task:

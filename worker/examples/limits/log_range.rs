@@ -65,6 +65,15 @@ impl OpenChannel {
         tail.position.context("the channel is empty")
     }
 
+    /// Hands every message that comes from now on to `take`; ends only with an error.
+    pub async fn follow(&self, mut take: impl FnMut(LogMessage)) -> Result<()> {
+        let end = self.end().await?;
+        let mut reader = self.source.open(self.pchannel()?, Start::After(end)).await?;
+        loop {
+            reader.next(READ_BYTES_MAX).await?.into_iter().for_each(&mut take);
+        }
+    }
+
     /// Hands every message behind `after`, up to the end of the channel as it is now, to `take`. Returns how long
     /// it took, from opening the channel on.
     pub async fn read(&self, after: Bytes, mut take: impl FnMut(LogMessage)) -> Result<Duration> {
