@@ -21,6 +21,8 @@ pub struct CatalogMirror {
     pub(super) revision: i64,
     databases: BTreeMap<i64, DatabaseInfo>,
     collections: BTreeMap<i64, CollectionInfo>,
+    /// The key of each: one that moves to another database gets another key, and the old one is deleted after.
+    collection_keys: BTreeMap<i64, String>,
     partitions: BTreeMap<i64, BTreeMap<i64, SourcePartition>>,
     fields: BTreeMap<i64, BTreeMap<i64, FieldSchema>>,
     /// Keys whose value could not be decoded: which collection they belong to.
@@ -38,12 +40,15 @@ impl CatalogMirror {
         let Some(key) = Key::parse(name) else { return false };
         self.unreadable.remove(name);
         let Some(value) = value.filter(|value| value.as_ref() != TOMBSTONE) else {
-            self.remove(key);
+            self.remove(key, name);
             return true;
         };
+        if let Key::Collection(id) = key {
+            self.collection_keys.insert(id, name.to_owned());
+        }
         if let Err(error) = self.put(key, value.clone()) {
             tracing::warn!(key = name, %error, "an entry of the source catalog cannot be decoded");
-            self.remove(key);
+            self.remove(key, name);
             if let Key::Collection(id) | Key::Partition(id, _) | Key::Field(id, _) = key {
                 self.unreadable.insert(name.to_owned(), id);
             }
@@ -70,13 +75,16 @@ impl CatalogMirror {
         Ok(())
     }
 
-    fn remove(&mut self, key: Key) {
+    fn remove(&mut self, key: Key, name: &str) {
         match key {
             Key::Database(id) => {
                 self.databases.remove(&id);
             }
             Key::Collection(id) => {
-                self.collections.remove(&id);
+                if self.collection_keys.get(&id).is_some_and(|own| own == name) {
+                    self.collection_keys.remove(&id);
+                    self.collections.remove(&id);
+                }
             }
             Key::Partition(collection, id) => remove_inner(&mut self.partitions, collection, id),
             Key::Field(collection, id) => remove_inner(&mut self.fields, collection, id),

@@ -184,7 +184,7 @@ fn create_request(new: &NewCollection) -> Result<CreateCollectionRequest, Client
     })
 }
 
-fn description(answer: DescribeCollectionResponse) -> Result<CollectionDescription, ClientError> {
+pub(super) fn description(answer: DescribeCollectionResponse) -> Result<CollectionDescription, ClientError> {
     let malformed = |reason: &str| ClientError::Malformed { reason: reason.to_owned() };
     let schema = answer.schema.ok_or_else(|| malformed("a collection without schema"))?;
     if answer.virtual_channel_names.len() != answer.physical_channel_names.len() {

@@ -9,6 +9,7 @@ mod clock;
 mod collections;
 mod connect;
 mod databases;
+mod drops;
 mod endpoint;
 mod error;
 mod partitions;

@@ -46,6 +46,19 @@ fn mirror_with_one() -> CatalogMirror {
 }
 
 #[test]
+fn a_collection_that_moves_to_another_database_is_not_gone() {
+    let mut mirror = mirror_with_one();
+    let moved = CollectionInfo { db_id: 5, ..collection_info(7, "moved") };
+    mirror.apply("database/collection-info/5/7", Some(&encoded(&moved)));
+    mirror.apply("database/collection-info/1/7", None);
+    let snapshot = mirror.snapshot();
+    assert!(snapshot.is_alive(7));
+    assert_eq!((snapshot.collections[&7].db_id, snapshot.collections[&7].name.as_str()), (5, "moved"));
+    mirror.apply("database/collection-info/5/7", None);
+    assert!(!mirror.snapshot().is_alive(7));
+}
+
+#[test]
 fn a_collection_is_joined_from_its_keys() {
     let snapshot = mirror_with_one().snapshot();
     let collection = &snapshot.collections[&7];
