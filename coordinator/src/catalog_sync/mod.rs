@@ -1,15 +1,16 @@
 //! Brings the target's catalog to the source's, as far as rows need it: databases, collections, partitions. One loop
 //! per running task, and one watcher of the source for all of them; owned by the leader, gone with it.
 //!
-//! Creates only, and only on targets of tasks that run; never drops, renames or changes anything at a target. Every
-//! step can be repeated: what is there is found by name and compared, and a collection counts only once its mapping is
-//! committed.
+//! Works only on targets of tasks that run. What exists only at a target is never changed: dropped is what a mapping of
+//! the task names, by its id. Every step can be repeated: what is there is found by name and compared, and a collection
+//! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `round`, `task_loop`, `watcher`, `supervisor`.
+//! of object each), `drops`, `round`, `task_loop`, `watcher`, `supervisor`.
 
 mod collections;
 mod databases;
+mod drops;
 mod names;
 mod partitions;
 mod plan;
@@ -29,7 +30,7 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use ports::{Connector, Coordination, MilvusConnector, SourceReads, TargetCatalog};
+pub use ports::{Connector, Coordination, DropWork, MilvusConnector, SourceReads, TargetCatalog};
 pub use problem::Problem;
 pub use registry_port::RegistryPort;
 pub use supervisor::{CatalogSync, Options};

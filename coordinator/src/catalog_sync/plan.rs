@@ -1,6 +1,6 @@
 //! What is to be done for a task: its filters and the source's catalog against what is mapped. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harrier_milvus::catalog::{CatalogSnapshot, ObjectState, SourceCollection};
 
@@ -14,6 +14,8 @@ use crate::registry::{CollectionMapping, TaskSpec};
 pub(super) struct Plan<'a> {
     /// Mapped collections that are gone from the source.
     pub(super) gone: Vec<i64>,
+    /// Mapped partitions that are gone from the source, of collections that are there: source collection, and ids.
+    pub(super) gone_partitions: Vec<(i64, BTreeSet<i64>)>,
     /// Collections without a mapping, oldest first.
     pub(super) collections: Vec<Wanted<'a>>,
     /// New partitions of mapped collections: source collection, and partition ids.
@@ -34,7 +36,10 @@ pub(super) struct Wanted<'a> {
 impl Plan<'_> {
     /// Whether anything has to be done at the target or in the registry.
     pub(super) fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.collections.is_empty() && self.partitions.is_empty()
+        self.gone.is_empty()
+            && self.gone_partitions.is_empty()
+            && self.collections.is_empty()
+            && self.partitions.is_empty()
     }
 }
 
@@ -49,6 +54,10 @@ pub(super) fn plan<'a>(
         if !snapshot.is_alive(*id) {
             plan.gone.push(*id);
         } else if let Some(source) = snapshot.collections.get(id) {
+            let gone = gone_partitions(source, mapping);
+            if !gone.is_empty() {
+                plan.gone_partitions.push((*id, gone));
+            }
             let new = new_partitions(source, mapping);
             if !new.is_empty() {
                 plan.partitions.push((source, new));
@@ -79,6 +88,12 @@ pub(super) fn plan<'a>(
 /// A database that is being dropped takes its collections along.
 fn database_is_there(snapshot: &CatalogSnapshot, source: &SourceCollection) -> bool {
     snapshot.databases.get(&source.db_id).is_some_and(|database| !database.state.is_gone())
+}
+
+fn gone_partitions(source: &SourceCollection, mapping: &CollectionMapping) -> BTreeSet<i64> {
+    let mapped = mapping.partitions.iter().filter(|(_, partition)| !partition.dropped);
+    let is_there = |id: &i64| source.partitions.get(id).is_some_and(|partition| !partition.state.is_gone());
+    mapped.map(|(id, _)| *id).filter(|id| !is_there(id)).collect()
 }
 
 fn new_partitions(source: &SourceCollection, mapping: &CollectionMapping) -> Vec<i64> {

@@ -11,7 +11,9 @@ use harrier_milvus::client::{
 use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
-use crate::registry::{CollectionMapping, Command, Reply, Task, TaskId};
+use crate::registry::{
+    CollectionMapping, Command, DropId, DropStage, PendingDrop, Reply, State, Task, TaskId,
+};
 
 /// Reads of the source that must be newer than something that was seen before.
 #[async_trait]
@@ -55,6 +57,38 @@ pub trait TargetCatalog: Send + Sync + 'static {
         name: &str,
         at: Timestamp,
     ) -> Result<(), ClientError>;
+    /// A collection by its id, whatever its name is now.
+    async fn describe_collection_by_id(
+        &self,
+        db: &str,
+        id: i64,
+    ) -> Result<CollectionDescription, ClientError>;
+    /// Gives a collection another name.
+    async fn rename_collection(
+        &self,
+        db: &str,
+        from: &str,
+        to: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError>;
+    /// Drops a collection.
+    async fn drop_collection(&self, db: &str, name: &str, at: Timestamp) -> Result<(), ClientError>;
+    /// Drops a partition that is not loaded.
+    async fn drop_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError>;
+    /// Takes a partition out of memory.
+    async fn release_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError>;
 }
 
 #[async_trait]
@@ -87,6 +121,48 @@ impl TargetCatalog for MilvusClient {
         at: Timestamp,
     ) -> Result<(), ClientError> {
         Self::create_partition(self, db, collection, name, at).await
+    }
+
+    async fn describe_collection_by_id(
+        &self,
+        db: &str,
+        id: i64,
+    ) -> Result<CollectionDescription, ClientError> {
+        Self::describe_collection_by_id(self, db, id).await
+    }
+
+    async fn rename_collection(
+        &self,
+        db: &str,
+        from: &str,
+        to: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError> {
+        Self::rename_collection(self, db, from, to, at).await
+    }
+
+    async fn drop_collection(&self, db: &str, name: &str, at: Timestamp) -> Result<(), ClientError> {
+        Self::drop_collection(self, db, name, at).await
+    }
+
+    async fn drop_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError> {
+        Self::drop_partition(self, db, collection, name, at).await
+    }
+
+    async fn release_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), ClientError> {
+        Self::release_partition(self, db, collection, name, at).await
     }
 }
 
@@ -125,6 +201,31 @@ where
     }
 }
 
+/// A drop that is to be done at the target.
+#[derive(Clone, Debug)]
+pub struct DropWork {
+    /// Its id.
+    pub drop_id: DropId,
+    /// The drop.
+    pub drop: PendingDrop,
+    /// No row of it can be on its way any more.
+    pub has_left: bool,
+}
+
+impl DropWork {
+    /// What is to be done for a task.
+    pub fn of(state: &State, task_id: &str) -> Vec<Self> {
+        let of_task = state.running_drops().filter(|(_, drop)| drop.task_id == task_id);
+        let at_target = of_task.filter(|(_, drop)| drop.stage == DropStage::Leaving);
+        let work = at_target.map(|(drop_id, drop)| Self {
+            drop_id: drop_id.clone(),
+            drop: drop.clone(),
+            has_left: drop.has_left(&state.senders),
+        });
+        work.collect()
+    }
+}
+
 /// The coordinator around the sync.
 #[async_trait]
 pub trait Coordination: Send + Sync + 'static {
@@ -134,6 +235,8 @@ pub trait Coordination: Send + Sync + 'static {
     fn task(&self, task_id: &str) -> Option<Task>;
     /// Its mappings by source collection id, also dropped ones.
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping>;
+    /// What the target still has and the source has dropped.
+    fn drops(&self, task_id: &str) -> Vec<DropWork>;
     /// Partitions that its shards wait for, by source collection id.
     fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>>;
     /// Says what is the matter; `None` when all is well.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use super::Problem;
-use super::ports::Coordination;
+use super::ports::{Coordination, DropWork};
 use crate::leader::{LeaderView, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{CollectionMapping, Command, Reply, Task, TaskId, TaskState};
@@ -40,6 +40,10 @@ impl Coordination for RegistryPort {
 
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping> {
         self.registry.read(|state| state.mappings.get(task_id).cloned()).unwrap_or_default()
+    }
+
+    fn drops(&self, task_id: &str) -> Vec<DropWork> {
+        self.registry.read(|state| DropWork::of(state, task_id))
     }
 
     fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>> {

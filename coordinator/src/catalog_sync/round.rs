@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
 
 use super::collections::{self, Bringing};
+use super::drops::{self, Held};
 use super::names::TargetName;
 use super::partitions::{self, PartitionRules};
 use super::plan::{Plan, Wanted, plan};
@@ -53,26 +54,38 @@ pub(super) async fn run(
     let mappings = tools.coordination.mappings(&task.id);
     let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
     let first = plan(&task.spec, &selection, snapshot, &mappings);
-    if task.state == TaskState::Running && first.is_empty() && missing.is_empty() {
+    let nothing_to_drop = tools.coordination.drops(&task.id).is_empty();
+    if task.state == TaskState::Running && first.is_empty() && missing.is_empty() && nothing_to_drop {
         return Ok(Outcome { problems: first.problems, look_again: false });
     }
     // From here on things are done: only by a leader that is one, and on what was decided before.
     tools.coordination.linearizable().await?;
     let coordination = &*tools.coordination;
-    for source_collection_id in plan(&task.spec, &selection, snapshot, &coordination.mappings(&task.id)).gone
-    {
-        tracing::info!(task = task.id, source_collection_id, "a collection is gone from the source");
-        commit(coordination, Command::DropMapping { task_id: task.id.clone(), source_collection_id }).await?;
-    }
+    let mappings = coordination.mappings(&task.id);
+    let gone = plan(&task.spec, &selection, snapshot, &mappings);
+    drops::record(coordination, &*tools.source, &task.id, snapshot, &gone).await?;
     let mappings = coordination.mappings(&task.id);
     let plan = plan(&task.spec, &selection, snapshot, &mappings);
     let target = match &memory.target {
         Some(target) => target.clone(),
         None => memory.target.insert(tools.connector.connect(task).await?).clone(),
     };
-    let round =
-        Round { tools, task, snapshot, mappings: &mappings, target: &*target, created: &memory.created };
-    round.all(plan, missing).await
+    let problems = drops::work(coordination, &*tools.source, &*target, &task.id).await?;
+    let held = Held::new(&coordination.drops(&task.id));
+    let round = Round {
+        tools,
+        task,
+        snapshot,
+        mappings: &mappings,
+        target: &*target,
+        created: &memory.created,
+        held,
+    };
+    let mut outcome = round.all(plan, missing).await?;
+    outcome.problems.extend(problems);
+    // Its rows leave soon, and names become free.
+    outcome.look_again |= !coordination.drops(&task.id).is_empty();
+    Ok(outcome)
 }
 
 /// Shards wait for these, and no mapping names them.
@@ -95,12 +108,15 @@ struct Round<'a> {
     mappings: &'a BTreeMap<i64, CollectionMapping>,
     target: &'a dyn TargetCatalog,
     created: &'a Mutex<BTreeSet<i64>>,
+    /// Names that are to become free.
+    held: Held,
 }
 
 impl Round<'_> {
     async fn all(&self, plan: Plan<'_>, missing: BTreeMap<i64, BTreeSet<i64>>) -> Result<Outcome, Problem> {
         let mut outcome = Outcome { problems: plan.problems, look_again: false };
-        let wanted = self.with_database(plan.collections, &mut outcome.problems).await?;
+        let mut wanted = self.with_database(plan.collections, &mut outcome.problems).await?;
+        wanted.retain(|wanted| !self.held.holds_collection(&wanted.name));
         let jobs: Vec<_> = wanted.iter().map(|wanted| self.collection(wanted).boxed()).collect();
         let brought: Vec<Vec<Problem>> =
             futures::stream::iter(jobs).buffer_unordered(BRINGING_MAX).collect().await;
@@ -184,7 +200,11 @@ impl Round<'_> {
     async fn partitions(&self, source: &SourceCollection, new: &[i64]) -> Vec<Problem> {
         let Some(mapping) = self.mappings.get(&source.id) else { return Vec::new() };
         let name = TargetName { db: mapping.target_db.clone(), collection: mapping.target_name.clone() };
-        let wanted: Vec<_> = new.iter().filter_map(|id| source.partitions.get(id)).collect();
+        let mut wanted: Vec<_> = new.iter().filter_map(|id| source.partitions.get(id)).collect();
+        wanted.retain(|partition| !self.held.holds_partition(source.id, &partition.name));
+        if wanted.is_empty() {
+            return Vec::new();
+        }
         let paired =
             partitions::counterparts(self.target, &name, source, &wanted, &mapping.partitions, self.rules())
                 .await;

@@ -9,7 +9,7 @@ use harrier_milvus::catalog::ObjectState;
 use harrier_milvus::error::ErrorClass;
 
 use super::fixtures::{TASK, filter, partition, snapshot_of, source_collection, spec, task};
-use crate::registry::{Command, TaskState};
+use crate::registry::{Assign, Command, DropStage, Sender, SenderCheckpoint, TaskState};
 use world::{UPPER_BOUND, World};
 
 #[tokio::test(start_paused = true)]
@@ -119,22 +119,130 @@ async fn the_loss_of_leadership_or_of_an_answer_leaves_nothing_half_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_gone_from_the_source_leaves_the_senders_and_stays_at_the_target() {
+async fn what_is_gone_from_the_source_goes_at_the_target_and_the_name_is_free_for_the_next() {
     let world = World::new(task(spec(&["*"])));
+    let mut only_there = source_collection(9, "own", 1);
+    only_there.schema.fields[1].type_params[0].value = "8".into();
+    world.target_has(&only_there);
     world.source(snapshot_of([source_collection(1, "a", 1), source_collection(2, "b", 1)]));
     let _sync = world.start();
     world.until(|world| world.mappings().len() == 2).await;
+    let old = world.mappings()[&1].target_id;
 
     let mut dropping = source_collection(1, "a", 1);
     dropping.state = ObjectState::Dropping;
-    world.source(snapshot_of([dropping.clone(), source_collection(3, "a", 1)]));
-    world.until(|world| world.mappings()[&1].dropped && world.mappings()[&2].dropped).await;
-    assert!(world.target_names().contains(&"default.a".to_owned()));
+    let mut again = source_collection(3, "a", 1);
+    again.schema.fields[1].type_params[0].value = "16".into();
+    world.source(snapshot_of([dropping.clone(), again]));
+    world.until(|world| world.mappings().contains_key(&3) && world.mappings()[&2].dropped).await;
+    world.until(|world| world.reason().is_none()).await;
+    assert_ne!(world.mappings()[&3].target_id, old);
+    assert_eq!(world.target_names(), ["default.a", "default.own"]);
+    // The ends are still to be told.
+    assert_eq!(world.registry().drops.len(), 2);
+    assert!(world.registry().drops.values().all(|drop| drop.stage == DropStage::Telling));
+}
 
-    // The name is still held at the target, and mixing the rows of both would be wrong.
-    world.until(|world| world.reason().is_some()).await;
+#[tokio::test(start_paused = true)]
+async fn a_name_waits_until_the_rows_of_its_former_holder_have_left() {
+    let world = World::new(task(spec(&["*"])));
+    world.source(snapshot_of([source_collection(1, "a", 1)]));
+    let _sync = world.start();
+    world.until(|world| world.mappings().len() == 1).await;
+    let sender_id = world.registry().senders.keys().next().unwrap().clone();
+    let assign = Assign { sender_id: sender_id.clone(), expected_epoch: 0, owner: Some("w".into()) };
+    world.apply(Command::AssignSenders { assignments: vec![assign] });
+
+    world.source(snapshot_of([source_collection(3, "a", 1)]));
+    world.until(|world| world.mappings()[&1].dropped).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!((world.target_names(), world.reason()), (vec!["default.a".to_owned()], None));
     assert!(!world.mappings().contains_key(&3));
-    assert!(world.reason().unwrap().message.contains("dropped and created again"));
+
+    let sender = world.registry().senders[&sender_id].clone();
+    world.apply(Command::Checkpoint { senders: vec![settled(&sender_id, &sender)] });
+    world.until(|world| world.mappings().contains_key(&3)).await;
+}
+
+fn settled(sender_id: &str, sender: &Sender) -> SenderCheckpoint {
+    SenderCheckpoint {
+        sender_id: sender_id.to_owned(),
+        epoch: sender.epoch,
+        input_version: sender.input_version,
+        clock: 1,
+        horizon: 1,
+        takeover_clock: 1,
+        tick: 1,
+        stopped: false,
+        shards: Vec::new(),
+        settled_version: sender.input_version,
+        told_drops: Vec::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_goes_by_its_id_and_its_name_is_free_for_the_next() {
+    let world = World::new(task(spec(&["*"])));
+    let mut a = source_collection(1, "a", 1);
+    a.partitions.insert(77, partition(77, "p", ObjectState::Created));
+    world.source(snapshot_of([a.clone()]));
+    let _sync = world.start();
+    world.until(|world| world.mappings().contains_key(&1)).await;
+    let old = world.target_partitions("default", "a");
+    world.target_loads_partition("p");
+
+    a.partitions.remove(&77);
+    a.partitions.insert(78, partition(78, "p", ObjectState::Created));
+    world.source(snapshot_of([a]));
+    world.until(|world| world.mappings()[&1].partitions.contains_key(&78)).await;
+    let new = world.target_partitions("default", "a");
+    assert_eq!((old.len(), new.len()), (2, 2));
+    assert_eq!((&old[1].0, &new[1].0), (&"p".to_owned(), &"p".to_owned()));
+    assert_ne!(old[1].1, new[1].1);
+    assert!(world.mappings()[&1].partitions[&77].dropped);
+    assert_eq!(world.reason(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_goes_on_after_any_failed_call_or_proposal() {
+    for failing in 0..24 {
+        let world = World::new(task(spec(&["*"])));
+        let mut a = source_collection(1, "a", 1);
+        a.partitions.insert(77, partition(77, "p", ObjectState::Created));
+        world.source(snapshot_of([a.clone(), source_collection(2, "b", 1)]));
+        let sync = world.start();
+        world.until(|world| world.state_of(TASK) == Some(TaskState::Running)).await;
+        let mapped = world.mappings().len();
+        assert_eq!(mapped, 2);
+        if failing < 14 {
+            world.fail_call(world.calls() + failing);
+        } else {
+            world.fail_proposal(world.proposals() + failing - 14);
+        }
+        a.partitions.remove(&77);
+        world.source(snapshot_of([a, source_collection(3, "b", 1)]));
+        // Another leader goes on.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        sync.shutdown().await;
+        let _sync = world.start();
+        world.until(|world| world.mappings().contains_key(&3) && world.reason().is_none()).await;
+        assert_eq!(world.target_names(), ["default.a", "default.b"]);
+        assert_eq!(world.target_partitions("default", "a").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_lost_its_past_does_not_empty_the_target() {
+    let world = World::new(task(spec(&["*"])));
+    let mut late = source_collection(1, "a", 1);
+    late.created_ts = UPPER_BOUND + 1;
+    world.source(snapshot_of([late]));
+    let _sync = world.start();
+    world.until(|world| world.mappings().len() == 1).await;
+    world.source(snapshot_of([]));
+    world.until(|world| world.reason().is_some()).await;
+    assert_eq!(world.reason().unwrap().class, ErrorClass::Operator);
+    assert_eq!(world.target_names(), ["default.a"]);
 }
 
 #[tokio::test(start_paused = true)]

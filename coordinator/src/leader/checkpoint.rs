@@ -3,7 +3,7 @@
 use harrier_proto::harrier::v1::{SenderPhase, SenderReport, ShardReport};
 
 use super::pending::{PendingReport, Reports};
-use crate::registry::{Sender, SenderCheckpoint, ShardFinal, ShardProgress, ShardState, State};
+use crate::registry::{DropId, Sender, SenderCheckpoint, ShardFinal, ShardProgress, ShardState, State};
 
 /// Senders in one entry: bounds its size.
 const ENTRY_SENDERS_MAX: usize = 512;
@@ -36,6 +36,8 @@ fn sender_checkpoint(state: &State, pending: &PendingReport) -> Option<SenderChe
         tick: report.tick,
         stopped: report.phase() == SenderPhase::Stopped,
         shards: news.collect(),
+        settled_version: report.settled_version,
+        told_drops: told_drops(state, report),
     };
     is_news(sender, &checkpoint).then_some(checkpoint)
 }
@@ -46,7 +48,17 @@ fn is_news(sender: &Sender, checkpoint: &SenderCheckpoint) -> bool {
         || checkpoint.horizon > sender.horizon
         || checkpoint.tick > sender.tick
         || (checkpoint.takeover_clock > 0 && checkpoint.takeover_clock != sender.takeover_clock)
+        || checkpoint.settled_version > sender.settled_version
         || !checkpoint.shards.is_empty()
+        || !checkpoint.told_drops.is_empty()
+}
+
+/// Those that the group does not know to be told yet.
+fn told_drops(state: &State, report: &SenderReport) -> Vec<DropId> {
+    let awaited = |drop_id: &&DropId| {
+        state.drops.get(*drop_id).is_some_and(|drop| drop.senders.contains_key(&report.sender_id))
+    };
+    report.told_drops.iter().filter(awaited).cloned().collect()
 }
 
 fn shard_progress(state: &State, report: &SenderReport, told: &ShardReport) -> Option<ShardProgress> {
@@ -109,6 +121,8 @@ mod tests {
                 confirmed: 40,
                 ..ShardReport::default()
             }],
+            settled_version: 0,
+            told_drops: Vec::new(),
             error: None,
         }
     }

@@ -5,13 +5,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use harrier_proto::harrier::v1::{
-    HorizonGrant, PartitionAssignment, SenderAssignment, ShardAssignment, ShardCheckpoint, TargetConnection,
+    DropAssignment, HorizonGrant, PartitionAssignment, SenderAssignment, ShardAssignment, ShardCheckpoint,
+    TargetConnection,
 };
 
 use super::board::split_shard_id;
 use super::release::Assignment;
 use crate::registry::{
-    CollectionMapping, Sender, SenderId, ShardId, ShardPair, ShardPhase, ShardState, State, Task, TaskId,
+    CollectionMapping, DropId, DropStage, PendingDrop, Sender, SenderId, ShardId, ShardPair, ShardPhase,
+    ShardState, State, Task, TaskId,
 };
 
 /// Connections to targets, by the task whose credentials they use.
@@ -39,6 +41,8 @@ struct SenderInputs {
     task_id: TaskId,
     connection: Arc<TargetConnection>,
     shards: Vec<ShardId>,
+    /// Those that it has to tell.
+    drops: Vec<DropId>,
 }
 
 impl Desired {
@@ -51,12 +55,19 @@ impl Desired {
                 shards.entry(&shard.sender_id).or_default().push(shard_id);
             }
         }
+        let mut drops: BTreeMap<&str, Vec<(&DropId, &PendingDrop)>> = BTreeMap::new();
+        for (drop_id, drop) in state.running_drops() {
+            for sender_id in drop.senders.keys() {
+                drops.entry(sender_id).or_default().push((drop_id, drop));
+            }
+        }
         let mut desired = Self::default();
         for (sender_id, sender) in &state.senders {
             let holder = sender.owner.as_ref().or(sender.last_owner.as_ref().filter(|_| !sender.stopped));
             let Some(holder) = holder else { continue };
             let of_sender = shards.get(sender_id.as_str()).map_or(&[][..], Vec::as_slice);
-            let inputs = sender_inputs(state, (sender_id, sender), of_sender, connections);
+            let dropped = drops.get(sender_id.as_str()).map_or(&[][..], Vec::as_slice);
+            let inputs = sender_inputs(state, (sender_id, sender), (of_sender, dropped), connections);
             let told = sender.owner.as_ref().and(inputs);
             // It cannot speak of a sender that it was not told of for want of a connection.
             if sender.owner.is_none() || told.is_some() {
@@ -120,10 +131,12 @@ impl WorkerDesired {
 fn sender_inputs(
     state: &State,
     (sender_id, sender): (&SenderId, &Sender),
-    shards: &[&ShardId],
+    (shards, drops): (&[&ShardId], &[(&DropId, &PendingDrop)]),
     connections: &Connections,
 ) -> Option<SenderInputs> {
-    let tasks = shards.iter().filter_map(|shard_id| state.tasks.get(split_shard_id(shard_id).0));
+    let of_shards = shards.iter().map(|shard_id| split_shard_id(shard_id).0);
+    let task_ids = of_shards.chain(drops.iter().map(|(_, drop)| drop.task_id.as_str()));
+    let tasks = task_ids.filter_map(|task_id| state.tasks.get(task_id));
     let connected = tasks.filter_map(|task| Some((task, connections.get(&task.id)?)));
     // The credentials that were proved last.
     let (task, connection) = connected.max_by_key(|(task, _)| (task.created_ms, &task.id))?;
@@ -134,6 +147,11 @@ fn sender_inputs(
         task_id: task.id.clone(),
         connection: Arc::clone(connection),
         shards: shards.iter().map(|shard_id| (*shard_id).clone()).collect(),
+        drops: drops
+            .iter()
+            .filter(|(_, drop)| drop.stage == DropStage::Telling)
+            .map(|(drop_id, _)| (*drop_id).clone())
+            .collect(),
     })
 }
 
@@ -151,6 +169,21 @@ fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssig
         unclean: sender.unclean,
         takeover_clock: sender.takeover_clock,
         shards: shards.collect(),
+        drops: inputs.drops.iter().filter_map(|drop_id| drop_assignment(state, drop_id)).collect(),
+    })
+}
+
+fn drop_assignment(state: &State, drop_id: &DropId) -> Option<DropAssignment> {
+    let drop = state.drops.get(drop_id)?;
+    let partition = drop.partition.as_ref();
+    Some(DropAssignment {
+        drop_id: drop_id.clone(),
+        target_collection_id: drop.target_collection_id,
+        target_partition_id: partition.map(|partition| partition.target_id).unwrap_or_default(),
+        target_db_name: drop.target_db.clone(),
+        target_collection_name: drop.target_name.clone(),
+        target_partition_name: partition.map(|partition| partition.target_name.clone()).unwrap_or_default(),
+        created_ts: drop.created_ts,
     })
 }
 
@@ -246,6 +279,28 @@ mod tests {
         let mut state = fixtures::running("w");
         fixtures::commit(&mut state, Command::PauseTask { task_id: TASK.to_owned() });
         assert!(Desired::build(&state, &fixtures::connections(&[TASK])).of("w").is_none());
+    }
+
+    #[test]
+    fn what_was_dropped_keeps_its_sender_until_its_end_is_told() {
+        let mut state = fixtures::running("w");
+        let dropped = |state: &State| {
+            let desired = Desired::build(state, &fixtures::connections(&[TASK]));
+            desired.of("w").map(|desired| desired.assignments(state)[0].clone())
+        };
+        fixtures::commit(
+            &mut state,
+            Command::DropMapping { task_id: TASK.to_owned(), source_collection_id: 100 },
+        );
+        let leaving = dropped(&state).unwrap();
+        assert!(leaving.shards.is_empty() && leaving.drops.is_empty(), "the target still has it");
+        let drop_id = state.drops.keys().next().unwrap().clone();
+        fixtures::commit(&mut state, Command::DroppedAtTarget { drop_id });
+        let telling = dropped(&state).unwrap();
+        assert_eq!(telling.drops.len(), 1);
+        assert_eq!((telling.drops[0].target_collection_id, telling.drops[0].target_partition_id), (1_000, 0));
+        fixtures::commit(&mut state, Command::PauseTask { task_id: TASK.to_owned() });
+        assert!(dropped(&state).is_none());
     }
 
     #[test]

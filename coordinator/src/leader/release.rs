@@ -65,6 +65,7 @@ mod tests {
             last_owner: Some("w".to_owned()),
             epoch: 3,
             input_version: 1,
+            settled_version: 0,
             clock: 0,
             horizon: 0,
             takeover_clock: 0,

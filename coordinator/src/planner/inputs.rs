@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::registry::{ShardPhase, State};
 
-/// Source pchannels by sender, of active shards only.
+/// Source pchannels by sender, of active shards only; none for a sender that only has to tell a drop.
 pub(super) struct Inputs<'a> {
     by_sender: BTreeMap<&'a str, BTreeSet<&'a str>>,
     none: BTreeSet<&'a str>,
@@ -16,6 +16,12 @@ impl<'a> Inputs<'a> {
         for (shard_id, shard) in &state.shards {
             if shard.phase == ShardPhase::Active {
                 by_sender.entry(&shard.sender_id).or_default().insert(source_pchannel(shard_id));
+            }
+        }
+        // What has been dropped takes a sender, too: it has to be told.
+        for (_, drop) in state.running_drops() {
+            for sender_id in drop.senders.keys() {
+                by_sender.entry(sender_id).or_default();
             }
         }
         Self { by_sender, none: BTreeSet::new() }

@@ -12,6 +12,7 @@ fn sender(owner: Option<&str>, last_owner: Option<&str>, stopped: bool) -> Sende
         owner: owner.map(str::to_owned),
         last_owner: last_owner.or(owner).map(str::to_owned),
         epoch: 7,
+        settled_version: 0,
         input_version: 1,
         clock: 0,
         horizon: 0,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SenderId, ShardId};
+use super::{DropId, SenderId, ShardId};
 
 /// Progress of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +54,10 @@ pub struct SenderCheckpoint {
     pub stopped: bool,
     /// Shards that advanced.
     pub shards: Vec<ShardProgress>,
+    /// All that was sent under older input versions is acknowledged.
+    #[serde(default)]
+    pub settled_version: u64,
+    /// Drops whose end the target has acknowledged in the data stream.
+    #[serde(default)]
+    pub told_drops: Vec<DropId>,
 }

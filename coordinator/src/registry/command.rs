@@ -1,10 +1,10 @@
 //! What can be asked of the registry. One file per command holds its `apply`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CollectionMapping, PartitionMapping, SenderCheckpoint, SenderId, Target, Task, TaskId};
+use super::{CollectionMapping, DropId, PartitionMapping, SenderCheckpoint, SenderId, Target, Task, TaskId};
 
 /// One entry of the replicated log: a command and the time at which the leader proposed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +61,26 @@ pub enum Command {
         /// By partition id of the source.
         partitions: BTreeMap<i64, PartitionMapping>,
     },
-    /// The collection is gone from the source: its shards leave the senders.
+    /// The collection is gone from the source: its shards leave the senders, and its drop at the target begins.
     DropMapping {
         /// The task.
         task_id: TaskId,
         /// Collection id at the source.
         source_collection_id: i64,
+    },
+    /// Partitions are gone from the source: their messages are discarded, and their drop at the target begins.
+    DropPartitions {
+        /// The task.
+        task_id: TaskId,
+        /// Collection id at the source.
+        source_collection_id: i64,
+        /// Partition ids at the source.
+        partitions: BTreeSet<i64>,
+    },
+    /// The target no longer has what was dropped: its end goes into the data stream.
+    DroppedAtTarget {
+        /// Which drop.
+        drop_id: DropId,
     },
     /// New owners. Each gets a new epoch.
     AssignSenders {

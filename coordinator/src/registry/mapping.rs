@@ -28,7 +28,7 @@ pub struct ShardPair {
 pub struct PartitionMapping {
     /// Name at the source.
     pub source_name: String,
-    /// Id at the target; 0 when dropped.
+    /// Id at the target; 0 if it never had one there.
     pub target_id: i64,
     /// Name at the target.
     pub target_name: String,

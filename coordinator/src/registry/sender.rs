@@ -35,6 +35,10 @@ pub struct Sender {
     pub epoch: u64,
     /// Rises whenever the set of active shards, or what a worker must know of them, changes.
     pub input_version: u64,
+    /// The newest input version before which nothing is on its way any more: all that was sent under older ones is
+    /// acknowledged.
+    #[serde(default)]
+    pub settled_version: u64,
     /// Largest timestamp known to be on the wire.
     pub clock: u64,
     /// Nothing above this was, or may be, put on the wire by the current owner.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CollectionMapping, Sender, SenderId, ShardId, ShardState, Target, TargetId, Task, TaskId};
+use super::{
+    CollectionMapping, DropId, PendingDrop, Sender, SenderId, ShardId, ShardState, Target, TargetId, Task,
+    TaskId,
+};
 
 /// Everything that the group remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct State {
     pub senders: BTreeMap<SenderId, Sender>,
     /// Shards by id (`{task_id}/{source vchannel}`).
     pub shards: BTreeMap<ShardId, ShardState>,
+    /// What the source has dropped and the target has not yet forgotten.
+    #[serde(default)]
+    pub drops: BTreeMap<DropId, PendingDrop>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

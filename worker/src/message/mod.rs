@@ -11,6 +11,7 @@ mod column;
 mod destination;
 mod elements;
 mod encode;
+mod ends;
 mod error;
 mod head;
 mod keys;
@@ -27,6 +28,7 @@ mod vector_column;
 mod tests;
 
 pub use destination::Destination;
+pub use ends::end_of;
 pub use error::{CodecError, MergeRefusal};
 pub use head::{Head, RowsHead, distinct_timestamps, read_head, row_timestamps};
 pub use keys::primary_keys;

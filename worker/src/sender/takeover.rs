@@ -49,7 +49,9 @@ impl Takeover {
         }
         let channels = assignment.shards.iter().map(|shard| shard.source_pchannel.clone()).collect();
         let (log_ends, ()) = tokio::join!(self.log_ends(channels), self.settle());
-        let end = log_ends.values().copied().max().unwrap_or(0);
+        // The ends of what was dropped go out with ticks of their own, which need not be on any log of these.
+        let told = assignment.drops.iter().map(|drop| drop.created_ts);
+        let end = log_ends.values().copied().chain(told).max().unwrap_or(0);
         let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);
         Findings { uncertain_bound: Some(assignment.horizon.min(end.max(reach))), log_ends }
     }

@@ -11,7 +11,7 @@ use harrier_milvus::tso::Timestamp;
 use tokio::sync::watch;
 
 use super::super::fixtures::{TARGET, TASK, description_of};
-use super::super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
+use super::super::ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
 use super::super::{CatalogSync, Options, Problem, SourceState};
 use crate::registry::{
     CollectionMapping, Command, Entry, Reply, State, Target, Task, TaskId, TaskState, apply,
@@ -27,6 +27,7 @@ struct Inner {
     living: BTreeMap<i64, BTreeSet<i64>>,
     databases: BTreeSet<String>,
     collections: BTreeMap<(String, String), (CollectionDescription, Vec<Partition>)>,
+    loaded_partitions: BTreeSet<String>,
     next_id: i64,
     /// Calls of the target until now, and which one fails (it has its effect all the same).
     calls: usize,
@@ -125,6 +126,10 @@ impl World {
         self.inner().failing_call = Some(number);
     }
 
+    pub(super) fn proposals(&self) -> usize {
+        self.inner().proposals
+    }
+
     pub(super) fn fail_proposal(&self, number: usize) {
         self.inner().failing_proposal = Some(number);
     }
@@ -150,6 +155,20 @@ impl World {
 
     pub(super) fn target_drops(&self, db: &str, name: &str) {
         self.inner().collections.remove(&(db.to_owned(), name.to_owned()));
+    }
+
+    pub(super) fn target_loads_partition(&self, name: &str) {
+        self.inner().loaded_partitions.insert(name.to_owned());
+    }
+
+    pub(super) fn target_partitions(&self, db: &str, name: &str) -> Vec<(String, i64)> {
+        let inner = self.inner();
+        let there = &inner.collections[&(db.to_owned(), name.to_owned())].1;
+        there.iter().map(|partition| (partition.name.clone(), partition.id)).collect()
+    }
+
+    pub(super) fn registry(&self) -> State {
+        self.inner().registry.clone()
     }
 
     pub(super) fn target_names(&self) -> Vec<String> {
@@ -252,6 +271,84 @@ impl TargetCatalog for World {
             Ok(())
         })
     }
+
+    async fn describe_collection_by_id(
+        &self,
+        _db: &str,
+        id: i64,
+    ) -> Result<CollectionDescription, ClientError> {
+        self.call(|inner| {
+            let found = inner.collections.values().find(|(description, _)| description.id == id);
+            let missing = || ClientError::NotFound { what: Missing::Collection, reason: id.to_string() };
+            found.map(|(description, _)| description.clone()).ok_or_else(missing)
+        })
+    }
+
+    async fn rename_collection(
+        &self,
+        db: &str,
+        from: &str,
+        to: &str,
+        _at: Timestamp,
+    ) -> Result<(), ClientError> {
+        self.call(|inner| {
+            inner.found(db, from)?;
+            if inner.found(db, to).is_ok() {
+                return Err(ClientError::AlreadyExists { reason: to.into() });
+            }
+            let moved = inner.collections.remove(&(db.to_owned(), from.to_owned()));
+            let (mut description, partitions) = moved.expect("looked up before");
+            description.name = to.to_owned();
+            inner.collections.insert((db.to_owned(), to.to_owned()), (description, partitions));
+            Ok(())
+        })
+    }
+
+    async fn drop_collection(&self, db: &str, name: &str, _at: Timestamp) -> Result<(), ClientError> {
+        self.call(|inner| {
+            inner.found(db, name)?;
+            assert!(name.starts_with("_harrier_drop_"), "dropped by a name that anybody may take");
+            inner.collections.remove(&(db.to_owned(), name.to_owned()));
+            Ok(())
+        })
+    }
+
+    async fn drop_partition(
+        &self,
+        db: &str,
+        collection: &str,
+        name: &str,
+        _at: Timestamp,
+    ) -> Result<(), ClientError> {
+        self.call(|inner| {
+            if inner.loaded_partitions.contains(name) {
+                let reason = "partition cannot be dropped, partition is loaded".to_owned();
+                return Err(ClientError::Rejected {
+                    code: 1,
+                    reason,
+                    retriable: false,
+                    outcome_unknown: false,
+                });
+            }
+            inner.found(db, collection)?;
+            let there = inner.collections.get_mut(&(db.to_owned(), collection.to_owned()));
+            there.expect("looked up before").1.retain(|partition| partition.name != name);
+            Ok(())
+        })
+    }
+
+    async fn release_partition(
+        &self,
+        _db: &str,
+        _collection: &str,
+        name: &str,
+        _at: Timestamp,
+    ) -> Result<(), ClientError> {
+        self.call(|inner| {
+            inner.loaded_partitions.remove(name);
+            Ok(())
+        })
+    }
 }
 
 #[async_trait]
@@ -288,6 +385,10 @@ impl Coordination for World {
 
     fn mappings(&self, _task_id: &str) -> BTreeMap<i64, CollectionMapping> {
         Self::mappings(self)
+    }
+
+    fn drops(&self, task_id: &str) -> Vec<DropWork> {
+        DropWork::of(&self.inner().registry, task_id)
     }
 
     fn missing_partitions(&self, _task_id: &str) -> BTreeMap<i64, BTreeSet<i64>> {

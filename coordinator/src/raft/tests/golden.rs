@@ -15,7 +15,7 @@ use super::samples::every_command;
 use crate::raft::Peer;
 use crate::raft::format;
 use crate::raft::types::{LogEntry, LogId, Membership, SnapshotMeta, Vote};
-use crate::registry::{self, Entry, State};
+use crate::registry::{self, Command, Entry, State};
 
 fn folder() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden"].iter().collect()
@@ -87,6 +87,10 @@ fn snapshots() {
     for (time_ms, (_, command)) in (1_700_000_000_000..).zip(commands.into_iter().take(7)) {
         registry::apply(&mut state, &Entry { time_ms, command });
     }
+    let drop =
+        Command::DropPartitions { task_id: "a".into(), source_collection_id: 44, partitions: [45].into() };
+    registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_010, command: drop });
+    assert!(!state.drops.is_empty());
     assert!(!state.tasks.is_empty() && !state.mappings.is_empty() && !state.shards.is_empty());
     check("snapshot", &state);
     check(

@@ -112,6 +112,8 @@ pub(super) fn checkpoint(clock: u64) -> Command {
             tick: clock,
             stopped: false,
             shards: vec![progress],
+            settled_version: 1,
+            told_drops: vec!["44/a".into()],
         }],
     }
 }
@@ -145,6 +147,11 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
         ("resume_task", Command::ResumeTask { task_id: task_id() }),
         ("drop_mapping", Command::DropMapping { task_id: task_id(), source_collection_id: 44 }),
         ("delete_task", Command::DeleteTask { task_id: task_id() }),
+        (
+            "drop_partitions",
+            Command::DropPartitions { task_id: task_id(), source_collection_id: 44, partitions: [45].into() },
+        ),
+        ("dropped_at_target", Command::DroppedAtTarget { drop_id: "44/a".into() }),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -158,6 +165,8 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::PauseTask { .. }
             | Command::ResumeTask { .. }
             | Command::DropMapping { .. }
+            | Command::DropPartitions { .. }
+            | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::{
-    Reply, Sender, SenderCheckpoint, ShardFinal, ShardPhase, ShardProgress, ShardState, State,
+    DropStage, Reply, Sender, SenderCheckpoint, ShardFinal, ShardPhase, ShardProgress, ShardState, State,
 };
+use super::inputs::ChangedInputs;
 
 pub(super) fn apply(state: &mut State, senders: &[SenderCheckpoint]) -> Reply {
     for report in senders {
@@ -22,6 +23,7 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
     sender.clock = sender.clock.max(report.clock);
     sender.horizon = sender.horizon.max(report.horizon).max(sender.clock);
     sender.tick = sender.tick.max(report.tick);
+    sender.settled_version = sender.settled_version.max(report.settled_version.min(sender.input_version));
     if report.takeover_clock > 0 {
         sender.takeover_clock = report.takeover_clock;
     }
@@ -36,6 +38,22 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
     if report.stopped {
         stop(state, report);
     }
+    take_told_drops(state, report);
+}
+
+/// The target's data nodes know of these on this channel.
+fn take_told_drops(state: &mut State, report: &SenderCheckpoint) {
+    let mut changed = ChangedInputs::default();
+    for drop_id in &report.told_drops {
+        let Some(drop) = state.drops.get_mut(drop_id) else { continue };
+        if drop.stage == DropStage::Telling && drop.senders.remove(&report.sender_id).is_some() {
+            changed.note(&report.sender_id);
+        }
+        if drop.stage == DropStage::Telling && drop.senders.is_empty() {
+            state.drops.remove(drop_id);
+        }
+    }
+    changed.bump(state);
 }
 
 fn is_acceptable(

@@ -1,7 +1,7 @@
 //! `DeleteTask`: the task, its mappings and its shards go; senders and the target stay, because their clocks do.
 
 use super::super::{Refusal, Reply, State};
-use super::inputs::{ChangedInputs, remove, shards_of_task};
+use super::inputs::{ChangedInputs, note_drops, remove, shards_of_task};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     if state.tasks.remove(task_id).is_none() {
@@ -12,6 +12,8 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
         remove(state, &shard_id, &mut changed);
     }
     state.mappings.remove(task_id);
+    note_drops(state, task_id, &mut changed);
+    state.drops.retain(|_, drop| drop.task_id != task_id);
     changed.bump(state);
     Reply::Done
 }

@@ -1,7 +1,7 @@
-//! `DropMapping`: the collection is gone from the source; its shards leave their senders.
+//! `DropMapping`: the collection is gone from the source; its shards leave their senders, and its drop begins.
 
-use super::super::{Refusal, Reply, ShardId, State};
-use super::inputs::{ChangedInputs, remove, shards_of_mapping};
+use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
+use super::inputs::{ChangedInputs, begin_drops, remove, senders_of_mapping, shards_of_mapping};
 
 pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64) -> Reply {
     if !state.tasks.contains_key(task_id) {
@@ -12,24 +12,52 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
         .get_mut(task_id)
         .and_then(|by_collection| by_collection.get_mut(&source_collection_id));
     let Some(mapping) = mapping else { return Reply::Refused(Refusal::Stale) };
+    if mapping.dropped {
+        return Reply::Done;
+    }
     // Kept, so that a listing that is a little old does not map the collection once more.
     mapping.dropped = true;
-    let shard_ids: Vec<ShardId> = shards_of_mapping(mapping).collect();
-
+    let mapping = mapping.clone();
+    let shard_ids: Vec<ShardId> = shards_of_mapping(&mapping).collect();
     let mut changed = ChangedInputs::default();
     for shard_id in shard_ids {
         remove(state, &shard_id, &mut changed);
     }
-    changed.bump(state);
+    // Its partitions go with it.
+    state.drops.retain(|_, drop| {
+        let of_it = drop.task_id == task_id && drop.source_collection_id == source_collection_id;
+        if of_it {
+            drop.senders.keys().for_each(|sender_id| changed.note(sender_id));
+        }
+        !of_it
+    });
+    let senders = senders_of_mapping(state, &mapping);
+    let id = drop_id(task_id, source_collection_id, None);
+    begin_drops(state, vec![(id, pending(&mapping))], &senders, changed);
     Reply::Done
+}
+
+/// The drop of a collection, before anybody was told of it.
+pub(super) fn pending(mapping: &CollectionMapping) -> PendingDrop {
+    PendingDrop {
+        task_id: mapping.task_id.clone(),
+        source_collection_id: mapping.source_id,
+        target_collection_id: mapping.target_id,
+        target_db: mapping.target_db.clone(),
+        target_name: mapping.target_name.clone(),
+        partition: None,
+        created_ts: mapping.created_ts,
+        stage: DropStage::Leaving,
+        senders: Default::default(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::super::super::{Command, Refusal, Reply};
-    use super::super::fixtures::{Bench, SENDER, TASK, mapping};
+    use super::super::super::{Command, DropStage, Refusal, Reply, drop_id};
+    use super::super::fixtures::{Bench, SENDER, TASK, mapping, report};
 
     #[test]
     fn the_shards_go_once() {
@@ -45,5 +73,52 @@ mod tests {
 
         let unknown = Command::DropMapping { task_id: TASK.into(), source_collection_id: 1 };
         assert_eq!(bench.apply(unknown), Reply::Refused(Refusal::Stale));
+    }
+
+    #[test]
+    fn a_drop_goes_step_by_step_and_ends_when_every_sender_has_told_it() {
+        let mut bench = Bench::running("worker-1");
+        bench.apply(Command::DropMapping { task_id: TASK.into(), source_collection_id: mapping().source_id });
+        let id = drop_id(TASK, mapping().source_id, None);
+        let left = |bench: &Bench| bench.state.drops[&id].has_left(&bench.state.senders);
+        assert!(!left(&bench));
+        bench.checkpoint(report(&bench.state).settled(1));
+        assert!(!left(&bench), "packs of the version before are on their way");
+        bench.checkpoint(report(&bench.state).settled(2));
+        assert!(left(&bench));
+
+        bench.checkpoint(report(&bench.state).told(&id));
+        assert!(bench.state.drops.contains_key(&id), "nobody can tell what the target still has");
+        assert_eq!(bench.apply(Command::DroppedAtTarget { drop_id: id.clone() }), Reply::Done);
+        assert_eq!(bench.state.drops[&id].stage, DropStage::Telling);
+        assert_eq!(bench.state.senders[SENDER].input_version, 3);
+        assert_eq!(bench.apply(Command::DroppedAtTarget { drop_id: id.clone() }), Reply::Done);
+        assert_eq!(bench.state.senders[SENDER].input_version, 3);
+        bench.checkpoint(report(&bench.state).told(&id));
+        assert!(bench.state.drops.is_empty());
+        assert_eq!(bench.state.senders[SENDER].input_version, 4, "the worker may forget it");
+        let late = bench.apply(Command::DroppedAtTarget { drop_id: id });
+        assert_eq!(late, Reply::Refused(Refusal::Stale));
+    }
+
+    #[test]
+    fn without_a_writer_nothing_is_on_its_way() {
+        let mut bench = Bench::mapped();
+        bench.apply(Command::DropMapping { task_id: TASK.into(), source_collection_id: mapping().source_id });
+        let id = drop_id(TASK, mapping().source_id, None);
+        assert!(bench.state.drops[&id].has_left(&bench.state.senders));
+    }
+
+    #[test]
+    fn a_paused_task_drops_nothing_and_what_was_dropped_does_not_come_back() {
+        let mut bench = Bench::mapped();
+        bench.apply(Command::DropMapping { task_id: TASK.into(), source_collection_id: mapping().source_id });
+        bench.apply(Command::PauseTask { task_id: TASK.into() });
+        assert_eq!(bench.state.running_drops().count(), 0);
+        bench.apply(Command::ResumeTask { task_id: TASK.into() });
+        assert_eq!(bench.state.running_drops().count(), 1);
+        assert!(bench.state.shards.is_empty());
+        bench.apply(Command::DeleteTask { task_id: TASK.into() });
+        assert!(bench.state.drops.is_empty());
     }
 }

@@ -161,6 +161,8 @@ pub(super) fn report(state: &State) -> Report {
         tick: 0,
         stopped: false,
         shards: Vec::new(),
+        settled_version: 0,
+        told_drops: Vec::new(),
     })
 }
 
@@ -202,6 +204,16 @@ impl Report {
 
     pub(super) fn shard_end(mut self, position: &[u8], tick: u64, replay_until: u64) -> Self {
         self.0.shards.push(progress(position, tick, replay_until, ShardFinal::Yes));
+        self
+    }
+
+    pub(super) fn settled(mut self, version: u64) -> Self {
+        self.0.settled_version = version;
+        self
+    }
+
+    pub(super) fn told(mut self, drop_id: &str) -> Self {
+        self.0.told_drops.push(drop_id.to_owned());
         self
     }
 

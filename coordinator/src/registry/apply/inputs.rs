@@ -1,8 +1,10 @@
 //! The input set of a sender: which shards are active, and the version that says that it changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{CollectionMapping, SenderId, ShardId, ShardPhase, State, shard_id};
+use super::super::{
+    CollectionMapping, DropId, PendingDrop, SenderId, ShardId, ShardPhase, State, sender_id, shard_id,
+};
 
 /// Senders whose input set a command changed. Each gets a new version, once, when the command is through.
 #[derive(Default)]
@@ -24,6 +26,37 @@ impl ChangedInputs {
             }
         }
     }
+}
+
+/// Notes the senders of a task's drops: whether they have work depends on the task.
+pub(super) fn note_drops(state: &State, task_id: &str, changed: &mut ChangedInputs) {
+    let drops = state.drops.values().filter(|drop| drop.task_id == task_id);
+    drops.flat_map(|drop| drop.senders.keys()).for_each(|sender_id| changed.note(sender_id));
+}
+
+/// Begins drops: every one of `senders` must leave them alone from the version on that it is about to get.
+pub(super) fn begin_drops(
+    state: &mut State,
+    drops: Vec<(DropId, PendingDrop)>,
+    senders: &[SenderId],
+    mut changed: ChangedInputs,
+) {
+    senders.iter().for_each(|sender_id| changed.note(sender_id));
+    changed.bump(state);
+    let version = |sender_id: &SenderId| state.senders.get(sender_id).map(|sender| sender.input_version);
+    let told: BTreeMap<SenderId, u64> =
+        senders.iter().filter_map(|sender_id| Some((sender_id.clone(), version(sender_id)?))).collect();
+    for (drop_id, drop) in drops {
+        state.drops.insert(drop_id, PendingDrop { senders: told.clone(), ..drop });
+    }
+}
+
+/// Senders of one mapping.
+pub(super) fn senders_of_mapping(state: &State, mapping: &CollectionMapping) -> Vec<SenderId> {
+    let Some(task) = state.tasks.get(&mapping.task_id) else { return Vec::new() };
+    let senders: BTreeSet<SenderId> =
+        mapping.shards.iter().map(|pair| sender_id(&task.target_id, &pair.target_pchannel)).collect();
+    senders.into_iter().collect()
 }
 
 /// Ids of the shards of one mapping.

@@ -47,6 +47,7 @@ fn add_sender(state: &mut State, target_id: &str, pair: &ShardPair) {
         last_owner: None,
         epoch: 0,
         input_version: 0,
+        settled_version: 0,
         clock: 0,
         horizon: 0,
         takeover_clock: 0,

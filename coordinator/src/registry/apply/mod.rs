@@ -8,6 +8,8 @@ mod checkpoint;
 mod create_task;
 mod delete_task;
 mod drop_mapping;
+mod drop_partitions;
+mod dropped_at_target;
 mod glob;
 mod inputs;
 mod map_collection;
@@ -43,6 +45,10 @@ pub fn apply(state: &mut State, entry: &Entry) -> Reply {
         Command::DropMapping { task_id, source_collection_id } => {
             drop_mapping::apply(state, task_id, *source_collection_id)
         }
+        Command::DropPartitions { task_id, source_collection_id, partitions } => {
+            drop_partitions::apply(state, task_id, *source_collection_id, partitions)
+        }
+        Command::DroppedAtTarget { drop_id } => dropped_at_target::apply(state, drop_id),
         Command::AssignSenders { assignments } => assign_senders::apply(state, assignments),
         Command::Checkpoint { senders } => checkpoint::apply(state, senders),
     }

@@ -1,7 +1,7 @@
 //! `PauseTask`: the task's shards leave their senders.
 
 use super::super::{Refusal, Reply, State, TaskState};
-use super::inputs::{ChangedInputs, shards_of_task, take_out};
+use super::inputs::{ChangedInputs, note_drops, shards_of_task, take_out};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     let now_ms = state.last_entry_ms;
@@ -18,6 +18,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     for shard_id in shards_of_task(state, task_id) {
         take_out(state, &shard_id, &mut changed);
     }
+    note_drops(state, task_id, &mut changed);
     changed.bump(state);
     Reply::Done
 }

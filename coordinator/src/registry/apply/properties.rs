@@ -28,9 +28,19 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (task_id(), collection).prop_map(|(task_id, source_collection_id)| {
             Command::DropMapping { task_id, source_collection_id }
         }),
+        1 => (task_id(), 100..103_i64).prop_map(|(task_id, source_collection_id)| {
+            Command::DropPartitions { task_id, source_collection_id, partitions: [1].into() }
+        }),
+        2 => drop_of().prop_map(|drop_id| Command::DroppedAtTarget { drop_id }),
         4 => (0..2_u32, 0..6_u64, 0..4_u8).prop_map(|(pchannel, epoch, owner)| assign(pchannel, epoch, owner)),
         8 => report().prop_map(|report| Command::Checkpoint { senders: vec![report] }),
     ]
+}
+
+fn drop_of() -> impl Strategy<Value = DropId> {
+    let task_id = proptest::sample::select(&TASKS);
+    (task_id, 100..103_i64, any::<bool>())
+        .prop_map(|(task_id, collection, whole)| drop_id(task_id, collection, (!whole).then_some(1)))
 }
 
 fn create(id: &str, paused: bool) -> Command {
@@ -72,20 +82,42 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
             end: if end { ShardFinal::Yes } else { ShardFinal::No },
         });
     let shards = proptest::collection::vec(shard, 0..4);
-    (0..2_u32, 0..6_u64, 0..10_u64, 0..99_u64, 0..99_u64, 0..3_u64, prop::bool::weighted(0.2), shards)
-        .prop_map(|(pchannel, epoch, input_version, clock, horizon, takeover_clock, stopped, shards)| {
-            SenderCheckpoint {
-                sender_id: sender_name(pchannel),
+    (
+        0..2_u32,
+        0..6_u64,
+        0..10_u64,
+        0..99_u64,
+        0..99_u64,
+        0..3_u64,
+        prop::bool::weighted(0.2),
+        (shards, proptest::collection::vec(drop_of(), 0..4)),
+    )
+        .prop_map(
+            |(
+                pchannel,
                 epoch,
                 input_version,
                 clock,
                 horizon,
                 takeover_clock,
-                tick: clock,
                 stopped,
-                shards,
-            }
-        })
+                (shards, told_drops),
+            )| {
+                SenderCheckpoint {
+                    sender_id: sender_name(pchannel),
+                    epoch,
+                    input_version,
+                    clock,
+                    horizon,
+                    takeover_clock,
+                    tick: clock,
+                    stopped,
+                    shards,
+                    settled_version: input_version,
+                    told_drops,
+                }
+            },
+        )
 }
 
 /// Makes random commands hit more often: epochs and versions that are right at this moment.
@@ -158,6 +190,29 @@ fn check_shards(before: &State, after: &State) {
     }
 }
 
+fn check_drops(before: &State, after: &State) {
+    for (id, drop) in &after.drops {
+        let mapping = &after.mappings[&drop.task_id][&drop.source_collection_id];
+        assert_eq!(drop.partition.is_none(), mapping.dropped, "of {id}");
+        assert!(!drop.senders.is_empty());
+        for (sender_id, version) in &drop.senders {
+            assert!(*version <= after.senders[sender_id].input_version);
+        }
+        if let Some(old) = before.drops.get(id) {
+            assert!(old.stage == drop.stage || drop.stage == DropStage::Telling);
+        }
+    }
+    for (id, old) in &before.senders {
+        let told = |state: &State| -> Vec<DropId> {
+            let drops = state.running_drops().filter(|(_, drop)| drop.senders.contains_key(id));
+            drops.map(|(id, drop)| format!("{id} {:?}", drop.stage)).collect()
+        };
+        if told(before) != told(after) {
+            assert!(after.senders[id].input_version > old.input_version, "the drops of {id} changed");
+        }
+    }
+}
+
 fn check_tasks(state: &State) {
     assert!(state.tasks.len() <= 2);
     for task_id in state.mappings.keys() {
@@ -197,6 +252,7 @@ proptest! {
             check_senders(&before, &state);
             check_shards(&before, &state);
             check_tasks(&state);
+            check_drops(&before, &state);
 
             // The same entry, having been on disk, does the same to a state that was on disk.
             let stored: Entry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! `ResumeTask`: the task's shards come back, each from its own position and not yet caught up.
 
 use super::super::{Refusal, Reply, State, TaskState};
-use super::inputs::{ChangedInputs, activate, shards_of_task};
+use super::inputs::{ChangedInputs, activate, note_drops, shards_of_task};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     let now_ms = state.last_entry_ms;
@@ -18,6 +18,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     for shard_id in shards_of_task(state, task_id) {
         activate(state, &shard_id, &mut changed);
     }
+    note_drops(state, task_id, &mut changed);
     changed.bump(state);
     Reply::Done
 }

@@ -99,6 +99,7 @@ impl Core {
         if self.stopping {
             return self.break_off(clock);
         }
+        self.tell_drops_again();
         for shard in self.shards.values_mut() {
             if shard.place != Place::Detached || shard.last_pack > self.acked_pack {
                 shard.restart(clock);
@@ -106,6 +107,7 @@ impl Core {
         }
         self.acked_pack = self.pack_number;
         self.pack_number += 1;
+        self.settled.wait_for(self.pack_number);
         self.feeds.clear();
         self.places_changed = true;
         self.windows_opened += 1;
@@ -114,6 +116,7 @@ impl Core {
 
     fn settle(&mut self, flight: Flight) {
         self.acked_pack = flight.number;
+        self.settled.acknowledged(self.acked_pack);
         self.acked_tick = flight.tick;
         let slowly = self.call_bytes_limit / 32;
         self.call_bytes_limit = (self.call_bytes_limit + slowly).min(self.config.call_bytes_max);

@@ -9,6 +9,7 @@ use super::feed::FeedKind;
 use super::route::Route;
 use super::shard::{Place, Shard, ShardKey};
 use super::{Core, JOIN_LAG_MAX, LogEnds};
+use crate::traffic::{Increment, MessageKind, Operation};
 
 impl Core {
     /// Shards of `assignment` whose stamps must lie above the end of their log: the target had rows of their
@@ -24,6 +25,9 @@ impl Core {
         }
         self.now_ms = self.now_ms.max(now_ms);
         self.input_version = assignment.input_version;
+        self.settled.change(assignment.input_version, self.pack_number - 1);
+        self.settled.acknowledged(self.acked_pack);
+        self.take_drops(assignment);
         for end in log_ends.values() {
             self.clock.observe_log_end(*end);
         }
@@ -53,6 +57,13 @@ impl Core {
     fn refresh(&mut self, key: ShardKey, spec: &ShardAssignment) {
         let Some(shard) = self.shards.get_mut(&key) else { return };
         shard.respec(spec);
+        let discarded = shard.discard_dropped();
+        if discarded > 0 {
+            let by = Increment { discarded, ..Increment::default() };
+            shard.traffic.add(MessageKind::Insert, Operation::Read, &by);
+            // The bytes are counted anew with the places.
+            self.places_changed = true;
+        }
         if shard.place != Place::Parked || shard.fault.is_some() {
             return;
         }

@@ -17,10 +17,12 @@
 //!   everything was: what is read again below it is passed over (`shard`).
 //! - What may be at the target already goes again as deletion of its keys and insertion, at one new timestamp above
 //!   all that was ever sent (`release`).
+//! - What was dropped leaves first; its end is told once the target no longer has it (`drops`).
 
 mod clock;
 mod confirm;
 mod deliver;
+mod drops;
 mod error;
 mod feed;
 mod feeds;
@@ -47,6 +49,7 @@ use harrier_proto::harrier::v1::SenderAssignment;
 pub(crate) use clock::TAKEOVER_REACH;
 use clock::{Clock, ClockStart};
 use confirm::Flight;
+use drops::{Drops, Settled};
 pub use error::CoreError;
 use feed::Feed;
 pub(crate) use feed::{Charge, FeedId, ReaderPlan};
@@ -98,6 +101,8 @@ pub(crate) struct Core {
     sender_id: String,
     epoch: u64,
     input_version: u64,
+    settled: Settled,
+    drops: Drops,
     target_pchannel: String,
     positions: Positions,
     clock: Clock,
@@ -157,6 +162,8 @@ impl Core {
             sender_id: assignment.sender_id.clone(),
             epoch: assignment.epoch,
             input_version: assignment.input_version,
+            settled: Settled::first(assignment.input_version, wire_clock > 0),
+            drops: Drops::default(),
             target_pchannel: assignment.target_pchannel.clone(),
             positions: Positions::new(order),
             clock,
@@ -186,6 +193,7 @@ impl Core {
         for spec in &assignment.shards {
             core.start_with(spec, bound, &start.log_ends);
         }
+        core.take_drops(assignment);
         core.sync_feeds();
         core
     }

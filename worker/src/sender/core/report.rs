@@ -29,6 +29,8 @@ impl Core {
             tick: self.acked_tick,
             shards,
             error: None,
+            settled_version: self.settled.version(),
+            told_drops: self.told_drops(),
         }
     }
 

@@ -52,7 +52,7 @@ impl Core {
     fn close_pack(&mut self) -> bool {
         let limit = self.clock.horizon();
         let releases = self.plan_releases(limit);
-        let Some(tick) = self.tick_for(&releases, limit) else {
+        let Some(tick) = self.tick_for(&releases, limit).max(self.tick_for_drops()) else {
             self.pass_over(releases);
             return false;
         };
@@ -64,7 +64,8 @@ impl Core {
         self.clock.put_tick(tick);
         self.last_pack_ms = self.now_ms;
         let marks = self.marks(Some(tick));
-        let (messages, written, charges) = pack.finish(&mut self.ids);
+        let (mut messages, written, charges) = pack.finish(&mut self.ids);
+        self.put_drops(tick, &mut messages);
         let frame = CallFrame {
             target_pchannel: &self.target_pchannel,
             begin_ts,

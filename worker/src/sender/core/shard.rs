@@ -9,7 +9,7 @@ use harrier_proto::harrier::v1::{ShardAssignment, ShardCheckpoint};
 use super::error::CoreError;
 use super::feed::{Charge, FeedKind};
 use super::position::Positions;
-use super::route::Routes;
+use super::route::{Route, Routes};
 use super::traffic::ShardTraffic;
 use crate::message::RowsHead;
 use crate::traffic::TrafficLabels;
@@ -121,6 +121,13 @@ impl Shard {
     pub(crate) fn respec(&mut self, spec: &ShardAssignment) {
         self.routes = Routes::new(spec);
         self.spec = spec.clone();
+    }
+
+    /// Forgets held messages of partitions that were dropped since; says how many.
+    pub(crate) fn discard_dropped(&mut self) -> u64 {
+        let before = self.held.len();
+        self.held.retain(|held| self.routes.route(held.head.partition_id) != Route::Dropped);
+        (before - self.held.len()) as u64
     }
 
     /// Everything behind the checkpoint will be read again.

@@ -55,9 +55,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_dropped_leaves_before_it_goes_and_its_end_is_told(seed: u64) {
+        let mut world = World::new(seed, Disturbances { drops: true, ..Disturbances::default() });
+        world.run();
+        world.assert_equal();
+        prop_assert!(!world.replayed);
+    }
+
+    #[test]
     fn everything_at_once(seed: u64) {
         let mut world =
-            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true });
+            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true });
         world.run();
         world.assert_equal();
     }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::common::{MsgHeader, MsgType};
 use harrier_proto::milvus::ReplicateMessageRequest;
-use harrier_proto::msg::{DeleteRequest, InsertRequest, TimeTickMsg};
+use harrier_proto::msg::{
+    DeleteRequest, DropCollectionRequest, DropPartitionRequest, InsertRequest, TimeTickMsg,
+};
 use harrier_proto::schema;
 use prost::Message as _;
 
@@ -30,6 +32,11 @@ pub(crate) struct Target {
     /// Newest deletion that a segment has seen, per (shard, partition).
     newest_delete: HashMap<(usize, i64), Timestamp>,
     pending: Vec<(Timestamp, Pending)>,
+    /// Shards, and partitions of shards (-1: all), that were dropped, with the creation that a tick must reach.
+    pub gone: HashMap<(usize, i64), Timestamp>,
+    /// Those of them whose end was told, and is about to be.
+    pub ended: HashSet<(usize, i64)>,
+    ending: Vec<(usize, i64)>,
     pub last_tick: Timestamp,
     pub newest: Timestamp,
     pub rows_written: usize,
@@ -59,9 +66,37 @@ impl Target {
                     assert!(tick <= request.end_ts);
                     self.tick(tick);
                 }
+                MsgType::DropCollection => {
+                    let end = DropCollectionRequest::decode(bytes.clone()).unwrap();
+                    self.end(request, base.timestamp, (number(end.collection_id), -1));
+                }
+                MsgType::DropPartition => {
+                    let end = DropPartitionRequest::decode(bytes.clone()).unwrap();
+                    let shard = number(end.collection_id);
+                    let partition = end.partition_id - target_partition(shard, 0);
+                    self.end(request, base.timestamp, (shard, partition));
+                }
                 other => panic!("unexpected {other:?}"),
             }
         }
+    }
+
+    fn end(&mut self, request: &ReplicateMessageRequest, ts: Timestamp, what: (usize, i64)) {
+        self.check(request, &[ts]);
+        assert!(self.gone.contains_key(&what), "its end is told before it is gone");
+        self.ending.push(what);
+    }
+
+    /// Drops a shard, or a partition of it.
+    pub(super) fn forget(&mut self, shard: usize, partition: i64, created_ts: Timestamp) {
+        self.gone.insert((shard, partition), created_ts);
+        let is_gone = |row: &Row| row.shard == shard && (partition < 0 || row.partition == partition);
+        self.rows.retain(|row| !is_gone(&row.row));
+    }
+
+    fn assert_there(&self, shard: usize, partition: i64) {
+        let gone = self.gone.contains_key(&(shard, -1)) || self.gone.contains_key(&(shard, partition));
+        assert!(!gone, "a message for what is gone");
     }
 
     fn check(&mut self, request: &ReplicateMessageRequest, timestamps: &[Timestamp]) -> Timestamp {
@@ -77,6 +112,7 @@ impl Target {
     fn insert(&mut self, request: &ReplicateMessageRequest, insert: InsertRequest) {
         let max_ts = self.check(request, &insert.timestamps);
         let (shard, partition) = place(insert.collection_id, insert.partition_id, &insert.shard_name);
+        self.assert_there(shard, partition);
         let column = |field_id| {
             let field = insert.fields_data.iter().find(|field| field.field_id == field_id).unwrap();
             let Some(schema::field_data::Field::Scalars(scalars)) = &field.field else { panic!() };
@@ -96,6 +132,7 @@ impl Target {
     fn delete(&mut self, request: &ReplicateMessageRequest, delete: DeleteRequest) {
         let max_ts = self.check(request, &delete.timestamps);
         let (shard, partition) = place(delete.collection_id, delete.partition_id, &delete.shard_name);
+        self.assert_there(shard, partition);
         let Some(schema::i_ds::IdField::IntId(keys)) = delete.primary_keys.unwrap().id_field else {
             panic!()
         };
@@ -107,6 +144,10 @@ impl Target {
     fn tick(&mut self, tick: Timestamp) {
         self.last_tick = tick;
         self.newest = self.newest.max(tick);
+        for what in std::mem::take(&mut self.ending) {
+            assert!(tick >= self.gone[&what], "a tick that leaves the data node stuck");
+            self.ended.insert(what);
+        }
         let pending = std::mem::take(&mut self.pending);
         let (delivered, waiting): (Vec<_>, Vec<_>) =
             pending.into_iter().partition(|(max_ts, _)| *max_ts <= tick);
@@ -161,9 +202,13 @@ impl Target {
     }
 }
 
+fn number(collection_id: i64) -> usize {
+    usize::try_from(collection_id - 2000).unwrap()
+}
+
 /// Shard and partition number; all names and ids must be the target's and fit each other.
 fn place(collection_id: i64, partition_id: i64, vchannel: &str) -> (usize, i64) {
-    let shard = usize::try_from(collection_id - 2000).unwrap();
+    let shard = number(collection_id);
     assert_eq!(vchannel, target_vchannel(shard));
     let partition = if partition_id == -1 { -1 } else { partition_id - target_partition(shard, 0) };
     assert!((-1..100).contains(&partition), "not a partition of this collection");

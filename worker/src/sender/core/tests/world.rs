@@ -1,21 +1,21 @@
 //! One sender through its life: logs that grow, readers, a target, coordinators that commit what they are told some
 //! time later, owners that change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::harrier::v1::{
-    SenderAssignment, SenderPhase, SenderReport, ShardAssignment, ShardCheckpoint,
+    DropAssignment, SenderAssignment, SenderPhase, SenderReport, ShardAssignment, ShardCheckpoint,
 };
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::super::clock::TAKEOVER_REACH;
 use super::super::{Appetite, Core, CoreConfig, CoreStart, LogEnds};
-use super::history::{History, channel_name, shard_assignment};
+use super::history::{History, Row, channel_name, shard_assignment};
 use super::random::Random;
-use super::target::Target;
+use super::target::{Target, target_partition};
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Disturbances {
@@ -23,6 +23,7 @@ pub(super) struct Disturbances {
     pub moves: bool,
     pub crashes: bool,
     pub unknown: bool,
+    pub drops: bool,
 }
 
 /// What the coordinators have committed of a shard.
@@ -34,6 +35,18 @@ struct Committed {
     stopping: bool,
     confirmed: Timestamp,
     mapped_partitions: i64,
+    /// Partitions that the source dropped; -1 = all of it.
+    dropped: BTreeSet<i64>,
+}
+
+/// A drop under way.
+struct Dropping {
+    shard: usize,
+    partition: i64,
+    created_ts: Timestamp,
+    /// The input version that says so.
+    version: u64,
+    gone: bool,
 }
 
 pub(super) struct World {
@@ -54,6 +67,7 @@ pub(super) struct World {
     horizon: Timestamp,
     takeover_clock: Timestamp,
     quiet: bool,
+    drops: BTreeMap<String, Dropping>,
     /// A row went in the idempotent form.
     pub replayed: bool,
 }
@@ -97,6 +111,7 @@ impl World {
             horizon: 0,
             takeover_clock: 0,
             quiet: false,
+            drops: BTreeMap::new(),
             replayed: false,
             history,
         };
@@ -131,6 +146,7 @@ impl World {
             0..=8 => self.read(),
             9..=13 => self.send(),
             14..=17 => self.exchange(),
+            19 if troubled && self.disturbances.drops && self.random.chance(8) => self.drop_something(),
             18 if troubled && self.disturbances.inputs && self.random.chance(30) => self.disturb_inputs(),
             _ if !troubled || !self.random.chance(12) => {}
             _ if self.disturbances.moves && self.random.chance(40) => self.hand_over(),
@@ -224,6 +240,7 @@ impl World {
                 self.assert_confirmed(shard, confirmed);
             }
         }
+        self.advance_drops(report);
     }
 
     /// Every row that the source wrote up to `confirmed`, and did not touch afterwards, is visible.
@@ -237,7 +254,8 @@ impl World {
             .history
             .rows
             .iter()
-            .filter(|row| row.shard == shard && row.value as u64 <= confirmed && !newer(row.key));
+            .filter(|row| row.shard == shard && row.value as u64 <= confirmed && !newer(row.key))
+            .filter(|row| !self.is_dropped(row));
         for row in expected {
             assert!(visible.contains_key(row), "{row:?} is said to be there");
         }
@@ -250,6 +268,63 @@ impl World {
             shard.mapped_partitions += 1;
             self.change_inputs();
         }
+    }
+
+    /// The source drops a collection or a partition.
+    fn drop_something(&mut self) {
+        let shard = self.random.index(self.shards.len());
+        let partition = if self.random.chance(40) {
+            -1
+        } else {
+            self.random.below(self.history.shape.partitions as u64) as i64
+        };
+        let committed = &mut self.shards[shard];
+        let mapped = partition < committed.mapped_partitions;
+        if committed.dropped.contains(&-1) || !mapped || !committed.dropped.insert(partition) {
+            return;
+        }
+        if partition < 0 {
+            committed.active = false;
+            committed.stopping = false;
+            // Its partitions go with it.
+            self.drops.retain(|_, drop| drop.shard != shard);
+        }
+        self.change_inputs();
+        let created_ts = tso::compose(self.now_ms - self.random.below(3000), 0);
+        let version = self.input_version;
+        let drop = Dropping { shard, partition, created_ts, version, gone: false };
+        self.drops.insert(format!("{shard}.{partition}"), drop);
+    }
+
+    /// What has left goes at the target; what was told is forgotten.
+    fn advance_drops(&mut self, report: &SenderReport) {
+        let mut changed = false;
+        for drop in self.drops.values_mut().filter(|drop| !drop.gone) {
+            if report.settled_version >= drop.version {
+                drop.gone = true;
+                self.target.forget(drop.shard, drop.partition, drop.created_ts);
+                changed = true;
+            }
+        }
+        for id in &report.told_drops {
+            if let Some(told) = self.drops.remove(id) {
+                assert!(told.gone && self.target.ended.contains(&(told.shard, told.partition)));
+                changed = true;
+            }
+        }
+        if changed {
+            self.change_inputs();
+        }
+    }
+
+    fn is_dropped(&self, row: &Row) -> bool {
+        let dropped = &self.shards[row.shard].dropped;
+        dropped.contains(&-1) || dropped.contains(&row.partition)
+    }
+
+    fn expected(&self) -> BTreeMap<Row, usize> {
+        let there = self.history.rows.iter().filter(|row| !self.is_dropped(row));
+        there.map(|row| (row.clone(), 1)).collect()
     }
 
     fn disturb_inputs(&mut self) {
@@ -275,7 +350,7 @@ impl World {
 
     fn activate(&mut self, shard: usize) {
         let committed = &mut self.shards[shard];
-        if !committed.active {
+        if !committed.active && !committed.dropped.contains(&-1) {
             committed.active = true;
             committed.stopping = false;
             committed.checkpoint.joined = false;
@@ -339,7 +414,8 @@ impl World {
         self.call = None;
         self.cursors.clear();
         let uncertain_bound = log_ends.as_ref().map(|ends| {
-            let end = ends.values().copied().max().unwrap_or(0);
+            let told = self.drops.values().filter(|drop| drop.gone).map(|drop| drop.created_ts);
+            let end = ends.values().copied().chain(told).max().unwrap_or(0);
             self.horizon.min(end.max(self.takeover_clock + TAKEOVER_REACH))
         });
         if let Some(bound) = uncertain_bound {
@@ -365,24 +441,32 @@ impl World {
             horizon: self.horizon,
             takeover_clock: self.takeover_clock,
             shards: active.map(|(number, shard)| self.shard_assignment(number, shard)).collect(),
+            drops: self
+                .drops
+                .iter()
+                .filter(|(_, drop)| drop.gone)
+                .map(|(id, drop)| drop.assignment(id))
+                .collect(),
             ..Default::default()
         }
     }
 
     fn shard_assignment(&self, number: usize, committed: &Committed) -> ShardAssignment {
-        ShardAssignment {
-            checkpoint: Some(committed.checkpoint.clone()),
-            ..shard_assignment(&self.history.shape, number, committed.mapped_partitions)
+        let mut spec = shard_assignment(&self.history.shape, number, committed.mapped_partitions);
+        spec.checkpoint = Some(committed.checkpoint.clone());
+        for (number, partition) in (0..).zip(&mut spec.partitions) {
+            partition.dropped = committed.dropped.contains(&number);
         }
+        spec
     }
 
     fn is_equal(&self) -> bool {
-        let visible = self.target.visible();
-        visible.values().all(|count| *count == 1) && visible.keys().eq(self.history.rows.iter())
+        self.drops.is_empty() && self.target.visible() == self.expected()
     }
 
     pub(super) fn assert_equal(&self) {
-        let expected: BTreeMap<_, _> = self.history.rows.iter().map(|row| (row.clone(), 1)).collect();
+        assert!(self.drops.is_empty(), "drops are not through");
+        let expected = self.expected();
         let found = self.target.visible();
         let missing: Vec<_> = expected.keys().filter(|row| !found.contains_key(row)).collect();
         let wrong: Vec<_> = found.iter().filter(|(row, count)| expected.get(row) != Some(count)).collect();
@@ -394,6 +478,19 @@ impl World {
         let written: usize = self.history.writes.iter().filter(|w| w.insert).map(|w| w.keys.len()).sum();
         assert_eq!(self.target.rows_written, written);
         assert!(!self.replayed);
+    }
+}
+
+impl Dropping {
+    fn assignment(&self, id: &str) -> DropAssignment {
+        let partition = if self.partition < 0 { 0 } else { target_partition(self.shard, self.partition) };
+        DropAssignment {
+            drop_id: id.to_owned(),
+            target_collection_id: 2000 + self.shard as i64,
+            target_partition_id: partition,
+            created_ts: self.created_ts,
+            ..DropAssignment::default()
+        }
     }
 }
 
