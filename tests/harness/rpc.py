@@ -95,6 +95,20 @@ class Rpc:
         self.call("DropCollection", milvus_pb2.DropCollectionRequest(
             base=self._base(), db_name=database, collection_name=collection))
 
+    def rename_collection(self, database: str, collection: str, name: str) -> None:
+        self.call("RenameCollection", milvus_pb2.RenameCollectionRequest(
+            base=self._base(), db_name=database, oldName=collection, newName=name, newDBName=database))
+
+    def drop_partition(self, database: str, collection: str, partition: str) -> None:
+        """Of a collection that is not loaded."""
+        self.call("DropPartition", milvus_pb2.DropPartitionRequest(
+            base=self._base(), db_name=database, collection_name=collection, partition_name=partition))
+
+    def flush(self, database: str, collection: str) -> None:
+        """Fails where the server's data node does not watch the collection."""
+        self.call("Flush", milvus_pb2.FlushRequest(
+            base=self._base(), db_name=database, collection_names=[collection]))
+
     def create_flat_index(self, database: str, collection: str, field: str, binary: bool) -> None:
         """An index that needs no training and keeps the exact vectors."""
         params = {"index_type": "BIN_FLAT" if binary else "FLAT", "metric_type": "HAMMING" if binary else "L2",
