@@ -33,6 +33,11 @@ def test_dashboards_find_their_metrics(scene, harrier):
         return True
 
     until("the rows to be counted", rows_are_counted, 10)
+    calls = {s.labels["api_type"]: s.value for s in samples(harrier, "milvus_cdc_api_execute_total")
+             if s.labels["task_id"] == task}
+    assert calls == {"CreateDatabase": 1, "CreateCollection": 1}, calls
+    ticks = [s for s in samples(harrier, "milvus_cdc_center_tt") if s.value > 0]
+    assert ticks, "no target channel shows its tick"
     scene.api.pause(task)
     [state] = [s.value for s in samples(harrier, "milvus_cdc_task_state") if s.labels["task_id"] == task]
     assert state == 2

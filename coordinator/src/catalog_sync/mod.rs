@@ -11,6 +11,7 @@
 mod collections;
 mod databases;
 mod drops;
+mod milvus_target;
 mod names;
 mod partitions;
 mod plan;
@@ -30,7 +31,8 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use ports::{Connector, Coordination, DropWork, MilvusConnector, SourceReads, TargetCatalog};
+pub use milvus_target::{CountCalls, MilvusConnector};
+pub use ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
 pub use problem::Problem;
 pub use registry_port::RegistryPort;
 pub use supervisor::{CatalogSync, Options};

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use harrier_milvus::catalog::{CatalogClient, CatalogError};
-use harrier_milvus::client::{
-    ClientError, CollectionDescription, Endpoint, MilvusClient, NewCollection, Partition,
-};
+use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection, Partition};
 use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
@@ -91,114 +89,11 @@ pub trait TargetCatalog: Send + Sync + 'static {
     ) -> Result<(), ClientError>;
 }
 
-#[async_trait]
-impl TargetCatalog for MilvusClient {
-    async fn databases(&self) -> Result<Vec<String>, ClientError> {
-        self.list_databases().await
-    }
-
-    async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError> {
-        Self::create_database(self, db, at).await
-    }
-
-    async fn describe_collection(&self, db: &str, name: &str) -> Result<CollectionDescription, ClientError> {
-        Self::describe_collection(self, db, name).await
-    }
-
-    async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
-        Self::create_collection(self, new).await
-    }
-
-    async fn partitions(&self, db: &str, collection: &str) -> Result<Vec<Partition>, ClientError> {
-        self.list_partitions(db, collection).await
-    }
-
-    async fn create_partition(
-        &self,
-        db: &str,
-        collection: &str,
-        name: &str,
-        at: Timestamp,
-    ) -> Result<(), ClientError> {
-        Self::create_partition(self, db, collection, name, at).await
-    }
-
-    async fn describe_collection_by_id(
-        &self,
-        db: &str,
-        id: i64,
-    ) -> Result<CollectionDescription, ClientError> {
-        Self::describe_collection_by_id(self, db, id).await
-    }
-
-    async fn rename_collection(
-        &self,
-        db: &str,
-        from: &str,
-        to: &str,
-        at: Timestamp,
-    ) -> Result<(), ClientError> {
-        Self::rename_collection(self, db, from, to, at).await
-    }
-
-    async fn drop_collection(&self, db: &str, name: &str, at: Timestamp) -> Result<(), ClientError> {
-        Self::drop_collection(self, db, name, at).await
-    }
-
-    async fn drop_partition(
-        &self,
-        db: &str,
-        collection: &str,
-        name: &str,
-        at: Timestamp,
-    ) -> Result<(), ClientError> {
-        Self::drop_partition(self, db, collection, name, at).await
-    }
-
-    async fn release_partition(
-        &self,
-        db: &str,
-        collection: &str,
-        name: &str,
-        at: Timestamp,
-    ) -> Result<(), ClientError> {
-        Self::release_partition(self, db, collection, name, at).await
-    }
-}
-
 /// Opens the target of a task.
 #[async_trait]
 pub trait Connector: Send + Sync + 'static {
     /// Connects with the task's credentials, and makes sure that it is a standby.
     async fn connect(&self, task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem>;
-}
-
-/// Opens real targets. `endpoint` turns a task into where to and with which secrets, or says what is wrong with them.
-pub struct MilvusConnector<F> {
-    endpoint: F,
-}
-
-impl<F> MilvusConnector<F>
-where
-    F: Fn(&Task) -> Result<Endpoint, String> + Send + Sync + 'static,
-{
-    /// A connector over a function that finds the endpoint of a task.
-    pub const fn new(endpoint: F) -> Self {
-        Self { endpoint }
-    }
-}
-
-#[async_trait]
-impl<F> Connector for MilvusConnector<F>
-where
-    F: Fn(&Task) -> Result<Endpoint, String> + Send + Sync + 'static,
-{
-    async fn connect(&self, task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem> {
-        let endpoint = (self.endpoint)(task).map_err(Problem::operator)?;
-        let client = MilvusClient::connect(&endpoint).await?;
-        client.probe_standby().await?;
-        Ok(Arc::new(client))
-    }
 }
 
 /// A drop that is to be done at the target.

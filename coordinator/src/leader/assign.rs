@@ -125,6 +125,7 @@ impl Planning<'_> {
             leading.shared.reasons().refresh(state, &observed);
             let tasks: BTreeSet<_> = state.tasks.keys().cloned().collect();
             leading.shared.traffic().retain_tasks(&tasks);
+            leading.shared.api_calls().retain_tasks(&tasks);
         });
     }
 }

@@ -30,9 +30,12 @@ impl CatalogDuty {
     pub(super) fn begin(parts: &LeaderParts, catalog: &CatalogParts) -> Self {
         let watcher = SourceWatcher::start(Arc::clone(&catalog.client), catalog.poll);
         let (sealer, timeouts) = (parts.sealer.clone(), parts.timeouts);
-        let connector = MilvusConnector::new(move |task: &Task| {
+        let endpoint = move |task: &Task| {
             target_endpoint::endpoint(task, &sealer, timeouts).map_err(|error| error.to_string())
-        });
+        };
+        let view = parts.view.clone();
+        let count = move |task_id: &str, api_type| view.count_api_call(task_id, api_type);
+        let connector = MilvusConnector::new(endpoint, count);
         let sync = CatalogSync::start(Options {
             coordination: Arc::new(RegistryPort::new(parts.registry.clone(), parts.view.clone())),
             source: Arc::clone(&catalog.client) as _,

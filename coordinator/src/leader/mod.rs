@@ -12,6 +12,7 @@
 //! Nothing here is replicated; a new leader learns it from heartbeats. It tells nobody anything before the group has
 //! confirmed that it leads, and calls nobody dead before a lease and its margin have passed since it began.
 
+mod api_calls;
 mod assign;
 mod board;
 mod catalog_duty;

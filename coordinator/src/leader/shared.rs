@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::api_calls::ApiCalls;
 use super::board::Board;
 use super::pending::Pending;
 use super::reasons::Reasons;
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     releases: Mutex<Releases>,
     reasons: Mutex<Reasons>,
     traffic: Mutex<TrafficTable>,
+    api_calls: Mutex<ApiCalls>,
 }
 
 impl Shared {
@@ -29,6 +31,7 @@ impl Shared {
             releases: Mutex::new(releases),
             reasons: Mutex::default(),
             traffic: Mutex::new(traffic),
+            api_calls: Mutex::default(),
         }
     }
 
@@ -54,6 +57,10 @@ impl Shared {
 
     pub(crate) fn traffic(&self) -> MutexGuard<'_, TrafficTable> {
         lock(&self.traffic)
+    }
+
+    pub(crate) fn api_calls(&self) -> MutexGuard<'_, ApiCalls> {
+        lock(&self.api_calls)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the rest of the coordinator sees of the leader: a handle that is there on every node and is empty where no
 //! leader is at work.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -10,7 +11,7 @@ use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
 use super::workers::WorkerInfo;
-use crate::registry::SenderId;
+use crate::registry::{SenderId, TaskId};
 
 /// One sender that cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,16 @@ impl LeaderView {
     /// Messages, bytes and rows since this leader began, in order of their keys.
     pub fn traffic(&self) -> Vec<TrafficCounter> {
         self.with(|shared| shared.traffic().snapshot()).unwrap_or_default()
+    }
+
+    /// A change was asked of the task's target; `api_type` is Milvus' name of the request.
+    pub fn count_api_call(&self, task_id: &str, api_type: &'static str) {
+        self.with(|shared| shared.api_calls().count(task_id, api_type));
+    }
+
+    /// Changes asked of targets since this leader began, by task and Milvus' name of the request.
+    pub fn api_calls(&self) -> BTreeMap<(TaskId, &'static str), u64> {
+        self.with(|shared| shared.api_calls().snapshot()).unwrap_or_default()
     }
 
     /// Partitions that shards wait for: by task and source collection id.

@@ -59,4 +59,5 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
     cluster::workers(exposition, &state.leader.workers(), now_ms);
     cluster::errors(exposition, &reasons, &state.leader.senders(), now_ms);
     traffic::render(exposition, &state.leader.traffic());
+    traffic::api_calls(exposition, &state.leader.api_calls());
 }

@@ -6,6 +6,7 @@ use harrier_milvus::tso;
 
 use super::text::{Exposition, Kind};
 use crate::leader::TrafficCounter;
+use crate::registry::TaskId;
 
 /// All families that are made of traffic.
 pub(super) fn render(exposition: &mut Exposition, traffic: &[TrafficCounter]) {
@@ -26,6 +27,15 @@ pub(super) fn render(exposition: &mut Exposition, traffic: &[TrafficCounter]) {
         traffic,
         |counter| counter.count.discarded,
     );
+}
+
+/// Changes asked of the targets of tasks.
+pub(super) fn api_calls(exposition: &mut Exposition, calls: &BTreeMap<(TaskId, &'static str), u64>) {
+    let help = "changes (DDL) asked of the task's target, by Milvus' name of the request";
+    let mut family = exposition.family("milvus_cdc_api_execute_total", Kind::Counter, help);
+    for ((task_id, api_type), count) in calls {
+        family.sample(&[("task_id", task_id), ("api_type", api_type)], *count);
+    }
 }
 
 fn newest(exposition: &mut Exposition, traffic: &[TrafficCounter]) {
