@@ -9,5 +9,6 @@ pub mod client;
 pub mod error;
 pub mod log;
 pub mod position;
+pub mod secret_text;
 pub mod source;
 pub mod tso;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::secret_text::secret;
+
 /// The source cluster, as the `source:` section of the configuration says it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +55,7 @@ pub struct EtcdConfig {
     /// User of etcd; empty means no authentication.
     pub username: String,
     /// Password of that user.
+    #[serde(deserialize_with = "secret")]
     pub password: Option<SecretString>,
     /// How the connection is encrypted, if it is.
     pub tls: TlsConfig,
@@ -98,8 +101,10 @@ pub struct LogConfig {
     /// User of the broker; empty means none.
     pub username: String,
     /// Password of that user.
+    #[serde(deserialize_with = "secret")]
     pub password: Option<SecretString>,
     /// Token of the broker, where it authenticates by token.
+    #[serde(deserialize_with = "secret")]
     pub token: Option<SecretString>,
 }
 

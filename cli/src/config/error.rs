@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("cannot read the configuration file {path}: {source}; give an existing file to --config")]
+    #[error("cannot read the configuration file {path}; give one that exists to --config")]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
+use harrier_milvus::secret_text::secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::text::{secret, string_list};
+use super::text::string_list;
 
 /// The keys of `cdc.yaml` that mean something here. Others (`metaStoreConfig`, `batchMode`, ...) configure parts that
 /// Harrier does not have, and are passed over.

@@ -1,6 +1,5 @@
-//! Lists and secrets as people write them.
+//! Lists as people write them.
 
-use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -20,27 +19,4 @@ pub fn string_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
         }
         OneOrMany::Many(list) => list,
     })
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Whole(i64),
-    Real(f64),
-    Flag(bool),
-}
-
-/// A secret: any scalar is taken as text (a password may consist of digits), and no message ever shows it.
-pub fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    let given = Option::<Scalar>::deserialize(deserializer)
-        .map_err(|_| serde::de::Error::custom("expected a string (the value is not shown)"))?;
-    let text = match given {
-        None => return Ok(None),
-        Some(Scalar::Text(text)) => text,
-        Some(Scalar::Whole(number)) => number.to_string(),
-        Some(Scalar::Real(number)) => number.to_string(),
-        Some(Scalar::Flag(flag)) => flag.to_string(),
-    };
-    Ok(if text.is_empty() { None } else { Some(SecretString::from(text)) })
 }
