@@ -8,10 +8,11 @@ const FOREIGN_MESSAGES: &str = "harrier_worker_foreign_messages_total";
 
 /// See [`describe`].
 pub(crate) const TICK_LAG: &str = "harrier_worker_tick_lag_seconds";
-/// In seconds: fine where a worker that keeps up is, coarse where it catches up.
+/// In seconds: steps of 10 ms where a worker is that keeps up, coarse where it catches up.
 pub(crate) const TICK_LAG_BUCKETS: &[f64] = &[
-    0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3,
-    0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+    0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.1, 0.11, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17,
+    0.18, 0.19, 0.2, 0.21, 0.22, 0.23, 0.24, 0.25, 0.26, 0.27, 0.28, 0.29, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6,
+    0.7, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
 ];
 
 /// Says what each metric means.
