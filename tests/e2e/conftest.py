@@ -3,9 +3,11 @@
 import itertools
 import os
 import re
+from contextlib import ExitStack
 
 import pytest
 
+from harness.extra_standby import ExtraStandby
 from harness.scene import Scene
 from harness.stand import Stand
 
@@ -49,6 +51,33 @@ def scene(stand, harrier, request):
     scene = Scene(stand, f"{name}_{next(_numbers)}")
     yield scene
     scene.end()
+
+
+@pytest.fixture(scope="module")
+def extra_standby(stand, request):
+    """Starts further standbys, which end with the module: `extra_standby("name", log="natsmq", settings={...})`.
+
+    A module that wants one keeps it in a module-scoped fixture of its own. Start takes 8 to 20 s and 260 MB."""
+    with ExitStack() as standbys:
+        def start(name, log="rocksmq", settings=None):
+            standby = ExtraStandby(stand.folder, stand.pair.etcd, name, log, settings)
+            standbys.callback(standby.stop)
+            return standby.start().wait_ready()
+
+        yield start
+
+
+@pytest.fixture
+def scene_on(stand, harrier, request):
+    """Makes scenes whose standby is another one: `scene_on(standby)`."""
+    with ExitStack() as scenes:
+        def make(standby):
+            name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))[:40]
+            scene = Scene(stand, f"{name}_{next(_numbers)}", standby)
+            scenes.callback(scene.end)
+            return scene
+
+        yield make
 
 
 @pytest.hookimpl(hookwrapper=True)

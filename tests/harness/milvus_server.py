@@ -1,4 +1,4 @@
-"""A real Milvus 2.3.5 standalone server: a source on its embedded NATS log, or a standby on RocksMQ."""
+"""A real Milvus 2.3.5 standalone server: a source on its embedded NATS log, or a standby on RocksMQ or NATS."""
 
 import urllib.request
 from pathlib import Path
@@ -15,13 +15,17 @@ PORTS = 10
 
 
 class MilvusServer:
-    """One server on `port .. port + 9`; `name` is its etcd root path and the prefix of its topics."""
+    """One server on `port .. port + 9`; `name` is its etcd root path and the prefix of its topics.
+
+    `log` is `natsmq` (the default of a source) or `rocksmq` (of a standby); `extra` are settings of milvus.yaml by
+    dotted path, such as `natsmq.server.maxPayload`."""
 
     def __init__(self, name: str, folder: Path, port: int, etcd: str, standby: bool,
-                 extra: dict[str, object] | None = None) -> None:
+                 extra: dict[str, object] | None = None, log: str | None = None) -> None:
         self.name, self.port, self.folder, self.standby = name, port, folder / name, standby
+        self.log = log or ("rocksmq" if standby else "natsmq")
         self.address = f"127.0.0.1:{port}"
-        self.nats_address = None if standby else f"127.0.0.1:{port + NATS}"
+        self.nats_address = f"127.0.0.1:{port + NATS}" if self.log == "natsmq" else None
         milvus_config.write(self.folder, {**self._settings(etcd), **(extra or {})})
         (self.folder / "run").mkdir(exist_ok=True)
         binary = milvus_folder()
@@ -41,7 +45,7 @@ class MilvusServer:
             "common.session.ttl": 10,
             # With the default it waits half an hour for its loaded collections to move elsewhere.
             "common.gracefulStopTimeout": 5,
-            "mq.type": "rocksmq" if self.standby else "natsmq",
+            "mq.type": self.log,
             "natsmq.server.port": self.port + NATS, "natsmq.server.storeDir": str(self.folder / "nats"),
             "natsmq.server.monitor.logFile": str(self.folder / "nats.log"),
             # How soon a load or release is noticed, by default up to 3 s each; only waiting time depends on it.

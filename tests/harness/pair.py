@@ -35,15 +35,10 @@ class Pair:
         """Starts again the servers that were killed: they panic unless their old etcd sessions are gone."""
         dead = [server for server in (self.source, self.standby) if not server.process.alive()]
         for server in dead:
-            prefix = f"{server.name}/meta/session/"
-            # Two keys count ids and are no session.
-            until(f"the sessions of {server.name} to end", lambda at=prefix: not self._sessions(at), 40)
+            wait_sessions_end(self.etcd, server)
             server.start()
         for server in dead:
             server.wait_ready()
-
-    def _sessions(self, prefix: str) -> list[str]:
-        return [key for key in self.etcd.keys(prefix) if not key.endswith("/id")]
 
     @property
     def replicate_channel(self) -> str:
@@ -56,6 +51,14 @@ class Pair:
     def stop(self) -> None:
         """Ends all three; their data is in the folder and is the caller's to remove."""
         end_all(self.processes())
+
+
+def wait_sessions_end(etcd: Etcd, server: MilvusServer) -> None:
+    """Until etcd has forgotten a server that was killed: it panics when it starts before that."""
+    prefix = f"{server.name}/meta/session/"
+    # Two keys count ids and are no session.
+    until(f"the sessions of {server.name} to end",
+          lambda: not [key for key in etcd.keys(prefix) if not key.endswith("/id")], 40)
 
 
 def ports_of(etcd: int, source: int, standby: int) -> dict[int, str]:

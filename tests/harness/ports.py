@@ -35,7 +35,7 @@ def require_free(wanted: dict[int, str]) -> None:
 
 
 class PortBlock:
-    """A hundred consecutive ports, reserved for this process until it ends."""
+    """A hundred consecutive ports, reserved for this process until it ends or gives them back."""
 
     def __init__(self) -> None:
         first, last = FIRST, LAST
@@ -63,3 +63,7 @@ class PortBlock:
             raise PortTaken(f"the block of {BLOCK} ports is used up")
         self._next += count
         return first
+
+    def give_back(self) -> None:
+        """Once nothing listens there any more: others may have them."""
+        self._lock.close()

@@ -6,17 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pymilvus.grpc_gen import schema_pb2
 
 from .compare import Comparison, Name
+from .extra_standby import ExtraStandby
 from .rpc import Rpc
 from .stand import Stand
 from .writer import Writer
 
 
 class Scene:
-    """Tests that run one after the other share servers, but no database and no task."""
+    """Tests that run one after the other share servers, but no database and no task.
 
-    def __init__(self, stand: Stand, database: str) -> None:
+    `standby` is where its tasks replicate to, if not to the stand's own."""
+
+    def __init__(self, stand: Stand, database: str, standby: ExtraStandby | None = None) -> None:
         self.stand, self.database = stand, database
-        self.source, self.standby, self.api = stand.source, stand.standby, stand.harrier.api
+        self.source, self.api = stand.source, stand.harrier.api
+        self.standby: Rpc = standby.rpc if standby else stand.standby
+        self.target = standby.target if standby else stand.target
         self.source.create_database(database)
         self.tasks: list[str] = []
 
@@ -27,7 +32,7 @@ class Scene:
 
     def replicate(self, collections: Iterable[str] = ("*",), **changes) -> str:
         """A task for this test's database, or what `changes` says."""
-        request = {"milvus_connect_param": self.stand.target(),
+        request = {"milvus_connect_param": self.target(),
                    "db_collections": {self.database: [{"name": name} for name in collections]}, **changes}
         task = self.api.create(request)
         self.tasks.append(task)
