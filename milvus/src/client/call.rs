@@ -68,6 +68,17 @@ impl MilvusClient {
             Ok(Ok(response)) => Ok(response.into_inner()),
         }
     }
+
+    /// Sends one request that changes metadata and is answered by nothing but a status.
+    pub(super) async fn change<Q>(
+        &self,
+        options: Options<'_>,
+        message: Q,
+        send: impl AsyncFnOnce(Request<Q>) -> Result<Response<harrier_proto::common::Status>, Status>,
+    ) -> Result<(), ClientError> {
+        let answer = self.call(options, message, send).await?;
+        status::check(status::Call::Atomic, Some(&answer))
+    }
 }
 
 /// Marks a metadata request as one that a standby may take, made at a time of the source.

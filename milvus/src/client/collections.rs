@@ -134,10 +134,8 @@ impl MilvusClient {
     pub async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
         let request = create_request(new)?;
         let mut service = self.service();
-        let answer = self
-            .call(self.options(&new.db), request, async |request| service.create_collection(request).await)
-            .await?;
-        status::check(Call::Atomic, Some(&answer))
+        self.change(self.options(&new.db), request, async |request| service.create_collection(request).await)
+            .await
     }
 
     /// The number of rows that the target's data nodes have reported. It comes late and counts deleted

@@ -14,7 +14,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint as Transport, Identity};
 
 use super::call::Options;
-use super::socket::Connector;
+use super::socket::{Connector, WriteGuard};
 use super::status::{Call, root_cause};
 use super::{ClientError, Endpoint};
 
@@ -66,8 +66,17 @@ impl MilvusClient {
     /// # Errors
     /// `Endpoint` for an unusable address, certificate or token.
     pub fn lazy(endpoint: &Endpoint) -> Result<Self, ClientError> {
+        Self::guarded(endpoint, Arc::new(|| true))
+    }
+
+    /// As [`MilvusClient::lazy`]; `may_write` is asked before any bytes are handed to the kernel, also in the middle
+    /// of a call. When it forbids that, the connection ends at once and its calls fail.
+    ///
+    /// # Errors
+    /// As [`MilvusClient::lazy`].
+    pub fn guarded(endpoint: &Endpoint, may_write: WriteGuard) -> Result<Self, ClientError> {
         let closed = CancellationToken::new();
-        let connector = Connector::new(endpoint.unacked_timeout, closed.clone());
+        let connector = Connector::new(endpoint.unacked_timeout, closed.clone(), may_write);
         let channel = transport(endpoint)?.connect_with_connector_lazy(connector);
         let service = MilvusServiceClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)

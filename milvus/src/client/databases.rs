@@ -35,10 +35,10 @@ impl MilvusClient {
             properties: Vec::new(),
         };
         // No database in the header: the target would look up the one that is only to come.
-        let answer = self
-            .call(self.options(""), request, async |request| service.create_database(request).await)
-            .await?;
-        match status::check(Call::Atomic, Some(&answer)) {
+        let created = self
+            .change(self.options(""), request, async |request| service.create_database(request).await)
+            .await;
+        match created {
             Err(ClientError::AlreadyExists { .. }) => Ok(()),
             other => other,
         }

@@ -55,10 +55,7 @@ impl MilvusClient {
             new_name: to.to_owned(),
             new_db_name: db.to_owned(),
         };
-        let answer = self
-            .call(self.options(db), request, async |request| service.rename_collection(request).await)
-            .await?;
-        status::check(Call::Atomic, Some(&answer))
+        self.change(self.options(db), request, async |request| service.rename_collection(request).await).await
     }
 
     /// Drops a collection. Its data nodes learn of it from the data stream alone.
@@ -77,10 +74,7 @@ impl MilvusClient {
             db_name: db.to_owned(),
             collection_name: name.to_owned(),
         };
-        let answer = self
-            .call(self.options(db), request, async |request| service.drop_collection(request).await)
-            .await?;
-        status::check(Call::Atomic, Some(&answer))
+        self.change(self.options(db), request, async |request| service.drop_collection(request).await).await
     }
 
     /// Drops a partition. A loaded one is refused: release it before.
@@ -101,10 +95,7 @@ impl MilvusClient {
             collection_name: collection.to_owned(),
             partition_name: partition.to_owned(),
         };
-        let answer = self
-            .call(self.options(db), request, async |request| service.drop_partition(request).await)
-            .await?;
-        status::check(Call::Atomic, Some(&answer))
+        self.change(self.options(db), request, async |request| service.drop_partition(request).await).await
     }
 
     /// Takes a partition out of memory; one that is not loaded is fine.
@@ -125,9 +116,7 @@ impl MilvusClient {
             collection_name: collection.to_owned(),
             partition_names: vec![partition.to_owned()],
         };
-        let answer = self
-            .call(self.options(db), request, async |request| service.release_partitions(request).await)
-            .await?;
-        status::check(Call::Atomic, Some(&answer))
+        self.change(self.options(db), request, async |request| service.release_partitions(request).await)
+            .await
     }
 }

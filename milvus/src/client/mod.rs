@@ -27,3 +27,4 @@ pub use error::{ClientError, Missing};
 pub use partitions::Partition;
 pub use replicate_position::ReplicatePosition;
 pub use schema::{first_difference, for_target};
+pub use socket::WriteGuard;

@@ -67,10 +67,10 @@ impl MilvusClient {
             collection_name: collection.to_owned(),
             partition_name: partition.to_owned(),
         };
-        let answer = self
-            .call(self.options(db), request, async |request| service.create_partition(request).await)
-            .await?;
-        match status::check(Call::Atomic, Some(&answer)) {
+        let created = self
+            .change(self.options(db), request, async |request| service.create_partition(request).await)
+            .await;
+        match created {
             Err(ClientError::AlreadyExists { .. }) => Ok(()),
             other => other,
         }

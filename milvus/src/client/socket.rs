@@ -4,11 +4,14 @@
 //! A worker whose lease ended must not have bytes of a call leave its machine afterwards. Dropping a
 //! call is not enough: its bytes may lie in the kernel's send buffer. So every socket lingers for zero
 //! seconds (closing it discards what was not sent), unacknowledged bytes end the connection after
-//! `unacked_timeout`, and [`Connector`] can be told to close all of its connections now.
+//! `unacked_timeout`, [`Connector`] can be told to close all of its connections now, and a
+//! [`WriteGuard`] is asked right before bytes are handed to the kernel: a process that slept through the
+//! end of its lease must not finish the call that it was about to send.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,17 +26,22 @@ use tonic::codegen::{BoxFuture, Service};
 /// Probes of an idle connection: the first after this time, then as often.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Says whether bytes may be sent at this moment. Asked before every write to a socket, so it must be quick.
+pub type WriteGuard = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// Opens the TCP connections of one client.
 #[derive(Clone)]
 pub(super) struct Connector {
     unacked_timeout: Duration,
     closed: CancellationToken,
+    may_write: WriteGuard,
 }
 
 impl Connector {
-    /// Connections end when bytes stay unacknowledged for `unacked_timeout`, and when `closed` is cancelled.
-    pub(super) fn new(unacked_timeout: Duration, closed: CancellationToken) -> Self {
-        Self { unacked_timeout, closed }
+    /// Connections end when bytes stay unacknowledged for `unacked_timeout`, when `closed` is cancelled, and with the
+    /// first write that `may_write` forbids.
+    pub(super) fn new(unacked_timeout: Duration, closed: CancellationToken, may_write: WriteGuard) -> Self {
+        Self { unacked_timeout, closed, may_write }
     }
 
     fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
@@ -55,7 +63,8 @@ impl Connector {
         let port = uri.port_u16().unwrap_or(0);
         let stream = TcpStream::connect((host, port)).await?;
         self.prepare(&stream)?;
-        Ok(TokioIo::new(Connection { stream, closed: Box::pin(self.closed.cancelled_owned()) }))
+        let closed = Box::pin(self.closed.cancelled_owned());
+        Ok(TokioIo::new(Connection { stream, closed, may_write: self.may_write }))
     }
 }
 
@@ -77,6 +86,7 @@ impl Service<Uri> for Connector {
 pub(super) struct Connection {
     stream: TcpStream,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    may_write: WriteGuard,
 }
 
 impl Connection {
@@ -87,10 +97,19 @@ impl Connection {
             Poll::Pending => Ok(()),
         }
     }
+
+    fn check_write(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.check_open(context)?;
+        if (self.may_write)() { Ok(()) } else { Err(forbidden()) }
+    }
 }
 
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the client was closed")
+}
+
+fn forbidden() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the right to send ended before all was sent")
 }
 
 impl AsyncRead for Connection {
@@ -110,7 +129,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check_open(context)?;
+        self.check_write(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -119,7 +138,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check_open(context)?;
+        self.check_write(context)?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -139,6 +158,8 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -148,7 +169,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let token = CancellationToken::new();
-        let connector = Connector::new(Duration::from_secs(5), token.clone());
+        let connector = Connector::new(Duration::from_secs(5), token.clone(), Arc::new(|| true));
         let mut connection = connector.clone().open(uri.clone()).await.unwrap().into_inner();
         let (mut peer, _) = listener.accept().await.unwrap();
 
@@ -176,5 +197,29 @@ mod tests {
         let error = peer.read_to_end(&mut taken).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         assert!(connector.open(uri).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_leaves_once_the_right_to_send_has_ended() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let allowed = Arc::new(AtomicBool::new(true));
+        let guard: WriteGuard = Arc::new({
+            let allowed = allowed.clone();
+            move || allowed.load(Ordering::Relaxed)
+        });
+        let connector = Connector::new(Duration::from_secs(5), CancellationToken::new(), guard);
+        let mut connection = connector.open(uri).await.unwrap().into_inner();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        connection.write_all(b"before").await.unwrap();
+        let mut taken = [0; 6];
+        peer.read_exact(&mut taken).await.unwrap();
+
+        allowed.store(false, Ordering::Relaxed);
+        let error = connection.write_all(b"after").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        drop(connection);
+        let error = peer.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 }

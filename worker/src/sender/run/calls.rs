@@ -1,5 +1,6 @@
 //! Calls to the target, and what their outcomes mean.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -140,5 +141,7 @@ pub(super) fn connect(
     // What the kernel still holds must not leave it after the lease.
     let lease = context.fence.remaining();
     endpoint.unacked_timeout = if lease.is_zero() { timeout } else { timeout.min(lease) };
-    MilvusClient::lazy(&endpoint)
+    let fence = context.fence.clone();
+    // A worker that was frozen in front of a write must not make it once its lease is over.
+    MilvusClient::guarded(&endpoint, Arc::new(move || fence.may_send_until().is_some()))
 }
