@@ -143,6 +143,8 @@ impl Shard {
     pub(crate) fn restart(&mut self, clock: Timestamp) {
         let mut checkpoint = self.acked.clone();
         checkpoint.replay_until = checkpoint.replay_until.max(clock);
+        // Also what is reported: the sender may end in order before anything of the shard is acknowledged again.
+        self.acked.replay_until = checkpoint.replay_until;
         self.floor = clock;
         if self.place == Place::Detached {
             self.end = Some(checkpoint);

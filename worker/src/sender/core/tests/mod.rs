@@ -6,6 +6,7 @@
 pub(crate) mod history;
 mod last_tick;
 pub(crate) mod random;
+mod stop_after_unknown;
 pub(crate) mod target;
 mod world;
 
