@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::ShardCheckpoint;
-use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::Core;
 use super::feed::Charge;
 use super::pack::Written;
+use super::request::Call;
 use super::shard::{Place, Shard, ShardKey};
 use crate::traffic::{Increment, MessageKind, Operation};
 
@@ -17,13 +17,15 @@ use crate::traffic::{Increment, MessageKind, Operation};
 pub(crate) struct Flight {
     pub number: u64,
     /// Those that were not acknowledged yet.
-    pub calls: VecDeque<ReplicateMessageRequest>,
+    pub calls: VecDeque<Call>,
     /// The first of them was handed out.
     pub awaiting: bool,
     /// Calls before it were acknowledged.
     pub partly_acknowledged: bool,
     /// The calls behind the first one will not be made.
     pub broken_off: bool,
+    /// The tick before it.
+    pub begin_ts: Timestamp,
     pub tick: Timestamp,
     pub marks: Vec<Mark>,
     pub written: Written,
@@ -58,6 +60,11 @@ impl Core {
     /// The last tick that the target acknowledged; 0 before the first.
     pub(crate) fn acked_tick(&self) -> Timestamp {
         self.acked_tick
+    }
+
+    /// The target's collection that the call on its way is about, if it is about one only.
+    pub(crate) fn collection_on_its_way(&self) -> Option<i64> {
+        self.flights.front().filter(|flight| flight.awaiting)?.calls.front()?.only_collection()
     }
 
     /// The target took the call.

@@ -31,6 +31,8 @@ pub(crate) struct GroupKey {
 pub(crate) struct Ready {
     pub bytes: Bytes,
     pub max_ts: Timestamp,
+    /// The target's collection whose rows it carries or deletes; none for a tick and for the end of what was dropped.
+    pub collection: Option<i64>,
 }
 
 /// Numbers the messages; the target drops a message whose number occurred in the same pack.
@@ -64,45 +66,62 @@ pub(crate) struct Pack {
 }
 
 #[derive(Debug)]
-enum Group {
+struct Group {
+    collection: i64,
+    merged: Merged,
+}
+
+#[derive(Debug)]
+enum Merged {
     Insert(MergedInsert),
     Delete(MergedDelete),
 }
 
 impl Group {
     fn new(kind: RowsKind, destination: Destination) -> Self {
-        match kind {
-            RowsKind::Insert => Self::Insert(MergedInsert::new(destination)),
-            RowsKind::Delete => Self::Delete(MergedDelete::new(destination)),
-        }
+        let collection = destination.collection_id;
+        let merged = match kind {
+            RowsKind::Insert => Merged::Insert(MergedInsert::new(destination)),
+            RowsKind::Delete => Merged::Delete(MergedDelete::new(destination)),
+        };
+        Self { collection, merged }
     }
 
     fn bytes(&self) -> usize {
-        match self {
-            Self::Insert(merged) => merged.bytes(),
-            Self::Delete(merged) => merged.bytes(),
+        match &self.merged {
+            Merged::Insert(merged) => merged.bytes(),
+            Merged::Delete(merged) => merged.bytes(),
         }
     }
 
     fn rows(&self) -> u64 {
-        match self {
-            Self::Insert(merged) => merged.rows(),
-            Self::Delete(merged) => merged.rows(),
+        match &self.merged {
+            Merged::Insert(merged) => merged.rows(),
+            Merged::Delete(merged) => merged.rows(),
         }
     }
 
     fn append(&mut self, payload: &Bytes, stamp: Stamp<'_>) -> Result<(), MergeRefusal> {
-        match self {
-            Self::Insert(merged) => merged.try_append(payload, stamp),
-            Self::Delete(merged) => merged.try_append(payload, stamp),
+        match &mut self.merged {
+            Merged::Insert(merged) => merged.try_append(payload, stamp),
+            Merged::Delete(merged) => merged.try_append(payload, stamp),
+        }
+    }
+
+    /// Nothing for Inserts.
+    fn append_keys(&mut self, keys: &IDs, timestamp: Timestamp) -> Result<(), MergeRefusal> {
+        match &mut self.merged {
+            Merged::Insert(_) => Ok(()),
+            Merged::Delete(merged) => merged.append_keys(keys, timestamp),
         }
     }
 
     fn finish(self, id: i64) -> Ready {
-        match self {
-            Self::Insert(merged) => Ready { max_ts: merged.max_ts(), bytes: merged.finish(id) },
-            Self::Delete(merged) => Ready { max_ts: merged.max_ts(), bytes: merged.finish(id) },
-        }
+        let (max_ts, bytes) = match self.merged {
+            Merged::Insert(merged) => (merged.max_ts(), merged.finish(id)),
+            Merged::Delete(merged) => (merged.max_ts(), merged.finish(id)),
+        };
+        Ready { bytes, max_ts, collection: Some(self.collection) }
     }
 }
 
@@ -159,14 +178,13 @@ impl Pack {
             self.close(key, ids);
         }
         let group = self.groups.entry(key).or_insert_with(|| Group::new(RowsKind::Delete, destination()));
-        let Group::Delete(merged) = group else { return Ok(()) };
-        match merged.append_keys(keys, timestamp) {
+        match group.append_keys(keys, timestamp) {
             Ok(()) => {}
-            Err(MergeRefusal::FieldsDiffer) if merged.rows() > 0 => {
+            Err(MergeRefusal::FieldsDiffer) if group.rows() > 0 => {
                 self.close(key, ids);
-                let mut fresh = MergedDelete::new(destination());
+                let mut fresh = Group::new(RowsKind::Delete, destination());
                 fresh.append_keys(keys, timestamp).map_err(|refusal| CoreError::unmergeable(&refusal))?;
-                self.groups.insert(key, Group::Delete(fresh));
+                self.groups.insert(key, fresh);
             }
             Err(refusal) => return Err(CoreError::unmergeable(&refusal)),
         }

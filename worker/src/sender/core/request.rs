@@ -11,69 +11,79 @@ use harrier_proto::msg::MsgPosition;
 use super::pack::{MessageIds, Ready};
 use crate::message;
 
-/// What all calls of a pack have in common.
-#[derive(Debug)]
-pub(crate) struct CallFrame<'a> {
-    pub target_pchannel: &'a str,
-    /// The tick before.
-    pub begin_ts: Timestamp,
-    pub call_bytes_max: usize,
+/// One call that is to be made: messages that go together.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub messages: Vec<Ready>,
+}
+
+impl Call {
+    /// The target's collection, if the call carries nothing but messages of this one.
+    pub(crate) fn only_collection(&self) -> Option<i64> {
+        let first = self.messages.first()?.collection?;
+        self.messages.iter().all(|message| message.collection == Some(first)).then_some(first)
+    }
+
+    /// The call as the target gets it; the tick before it was `begin_ts`.
+    pub(crate) fn request(
+        &self,
+        target_pchannel: &str,
+        begin_ts: Timestamp,
+        ids: &mut MessageIds,
+    ) -> ReplicateMessageRequest {
+        // The target wants no row above the end of its call.
+        let end_ts = self.messages.iter().map(|message| message.max_ts).max().unwrap_or(begin_ts);
+        let position = |timestamp| MsgPosition {
+            channel_name: target_pchannel.to_owned(),
+            msg_id: Bytes::new(),
+            timestamp,
+            ..Default::default()
+        };
+        ReplicateMessageRequest {
+            base: Some(MsgBase {
+                msg_type: MsgType::Replicate as i32,
+                msg_id: ids.next(),
+                timestamp: end_ts,
+                replicate_info: Some(ReplicateInfo {
+                    is_replicate: true,
+                    msg_timestamp: end_ts,
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            channel_name: target_pchannel.to_owned(),
+            begin_ts,
+            end_ts,
+            msgs: self.messages.iter().map(|message| message.bytes.clone()).collect(),
+            start_positions: vec![position(begin_ts)],
+            end_positions: vec![position(end_ts)],
+        }
+    }
+}
+
+/// The tick of a pack.
+pub(crate) fn tick(tick: Timestamp, ids: &mut MessageIds) -> Ready {
+    Ready { bytes: message::timetick(tick, ids.next()), max_ts: tick, collection: None }
 }
 
 /// Distributes a pack over calls of at most `call_bytes_max` (a larger message has a call of its own).
 /// Only the last one carries the tick.
-pub(crate) fn calls(
-    messages: Vec<Ready>,
-    tick: Timestamp,
-    frame: &CallFrame<'_>,
-    ids: &mut MessageIds,
-) -> VecDeque<ReplicateMessageRequest> {
-    let mut parts: Vec<Vec<Ready>> = Vec::new();
+pub(crate) fn calls(messages: Vec<Ready>, tick: Ready, call_bytes_max: usize) -> VecDeque<Call> {
+    let mut calls: VecDeque<Call> = VecDeque::new();
     let mut size = 0;
     for message in messages {
         size += message.bytes.len();
-        match parts.last_mut() {
-            Some(part) if size <= frame.call_bytes_max => part.push(message),
+        match calls.back_mut() {
+            Some(call) if size <= call_bytes_max => call.messages.push(message),
             _ => {
                 size = message.bytes.len();
-                parts.push(vec![message]);
+                calls.push_back(Call { messages: vec![message] });
             }
         }
     }
-    let tick = Ready { bytes: message::timetick(tick, ids.next()), max_ts: tick };
-    match parts.last_mut() {
-        Some(part) => part.push(tick),
-        None => parts.push(vec![tick]),
+    match calls.back_mut() {
+        Some(call) => call.messages.push(tick),
+        None => calls.push_back(Call { messages: vec![tick] }),
     }
-    parts.into_iter().map(|part| request(part, frame, ids)).collect()
-}
-
-fn request(part: Vec<Ready>, frame: &CallFrame<'_>, ids: &mut MessageIds) -> ReplicateMessageRequest {
-    // The target wants no row above the end of its call.
-    let end_ts = part.iter().map(|message| message.max_ts).max().unwrap_or(frame.begin_ts);
-    let position = |timestamp| MsgPosition {
-        channel_name: frame.target_pchannel.to_owned(),
-        msg_id: Bytes::new(),
-        timestamp,
-        ..Default::default()
-    };
-    ReplicateMessageRequest {
-        base: Some(MsgBase {
-            msg_type: MsgType::Replicate as i32,
-            msg_id: ids.next(),
-            timestamp: end_ts,
-            replicate_info: Some(ReplicateInfo {
-                is_replicate: true,
-                msg_timestamp: end_ts,
-                ..Default::default()
-            }),
-            ..Default::default()
-        }),
-        channel_name: frame.target_pchannel.to_owned(),
-        begin_ts: frame.begin_ts,
-        end_ts,
-        msgs: part.into_iter().map(|message| message.bytes).collect(),
-        start_positions: vec![position(frame.begin_ts)],
-        end_positions: vec![position(end_ts)],
-    }
+    calls
 }

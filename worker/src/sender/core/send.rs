@@ -5,7 +5,7 @@ use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::confirm::Flight;
 use super::release::Release;
-use super::request::{CallFrame, calls};
+use super::request;
 use super::{Core, FLIGHTS_MAX};
 
 impl Core {
@@ -15,7 +15,7 @@ impl Core {
         let flight = self.flights.front_mut().filter(|flight| !flight.awaiting)?;
         flight.awaiting = true;
         self.wire_clock = self.wire_clock.max(flight.tick);
-        flight.calls.front().cloned()
+        Some(flight.calls.front()?.request(&self.target_pchannel, flight.begin_ts, &mut self.ids))
     }
 
     /// Closes packs that are due: also while a call is on its way, so that the next one waits for nothing.
@@ -66,12 +66,8 @@ impl Core {
         let marks = self.marks(Some(tick));
         let (mut messages, written, charges) = pack.finish(&mut self.ids);
         self.put_drops(tick, &mut messages);
-        let frame = CallFrame {
-            target_pchannel: &self.target_pchannel,
-            begin_ts,
-            call_bytes_max: self.call_bytes_limit,
-        };
-        let calls = calls(messages, tick, &frame, &mut self.ids);
+        let ticking = request::tick(tick, &mut self.ids);
+        let calls = request::calls(messages, ticking, self.call_bytes_limit);
         let number = self.pack_number;
         self.pack_number += 1;
         self.flights.push_back(Flight {
@@ -80,6 +76,7 @@ impl Core {
             awaiting: false,
             partly_acknowledged: false,
             broken_off: false,
+            begin_ts,
             tick,
             marks,
             written,

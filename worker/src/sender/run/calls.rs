@@ -77,7 +77,8 @@ impl Runner {
     }
 
     fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
-        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
+        let collection = running.core.collection_on_its_way();
+        tracing::warn!(sender = self.assignment.sender_id, collection, %error, "outcome of a call is unknown, sending again in the idempotent form");
         let mut class = error.class();
         match error {
             // It helps to send less, as long as there is less to send.
