@@ -1,0 +1,39 @@
+//! Calls to the target and what becomes of them.
+
+use harrier_proto::milvus::ReplicateMessageRequest;
+
+use super::World;
+
+impl World {
+    pub(super) fn send(&mut self) {
+        let Some(call) = self.call.take() else {
+            self.call = self.core.next_call(self.now_ms);
+            return;
+        };
+        assert!(call.end_ts <= self.horizon, "above the horizon");
+        let unknown = self.disturbances.unknown && !self.quiet && self.random.chance(10);
+        if unknown {
+            self.execute_partly(&call);
+            self.core.on_unknown_outcome();
+        } else if self.random.chance(5) {
+            self.core.on_not_sent();
+        } else {
+            self.target.execute(&call, usize::MAX);
+            self.core.on_acknowledged();
+        }
+        self.core.prepare(self.now_ms);
+    }
+
+    pub(super) fn execute_partly(&mut self, call: &ReplicateMessageRequest) {
+        let count = self.random.index(call.msgs.len() + 1);
+        self.target.execute(call, count);
+    }
+
+    /// All calls go through.
+    pub(super) fn settle(&mut self) {
+        while let Some(call) = self.call.take().or_else(|| self.core.next_call(self.now_ms)) {
+            self.target.execute(&call, usize::MAX);
+            self.core.on_acknowledged();
+        }
+    }
+}

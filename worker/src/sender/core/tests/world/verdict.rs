@@ -1,0 +1,53 @@
+//! What must hold: finally the rows of the source, and at any time what was said to be there.
+
+use std::collections::BTreeMap;
+
+use harrier_milvus::tso::Timestamp;
+
+use super::super::history::Row;
+use super::World;
+
+impl World {
+    /// Every row that the source wrote up to `confirmed`, and did not touch afterwards, is visible.
+    pub(super) fn assert_confirmed(&self, shard: usize, confirmed: Timestamp) {
+        let visible = self.target.visible();
+        let newer = |key: i64| {
+            let mut writes = self.history.writes.iter();
+            writes.any(|write| write.shard == shard && write.ts > confirmed && write.keys.contains(&key))
+        };
+        let expected = self
+            .history
+            .rows
+            .iter()
+            .filter(|row| row.shard == shard && row.value as u64 <= confirmed && !newer(row.key))
+            .filter(|row| !self.is_dropped(row));
+        for row in expected {
+            assert!(visible.contains_key(row), "{row:?} is said to be there");
+        }
+    }
+
+    pub(super) fn expected(&self) -> BTreeMap<Row, usize> {
+        let there = self.history.rows.iter().filter(|row| !self.is_dropped(row));
+        there.map(|row| (row.clone(), 1)).collect()
+    }
+
+    pub(super) fn is_equal(&self) -> bool {
+        self.drops.is_empty() && self.target.visible() == self.expected()
+    }
+
+    pub(in super::super) fn assert_equal(&self) {
+        assert!(self.drops.is_empty(), "drops are not through");
+        let expected = self.expected();
+        let found = self.target.visible();
+        let missing: Vec<_> = expected.keys().filter(|row| !found.contains_key(row)).collect();
+        let wrong: Vec<_> = found.iter().filter(|(row, count)| expected.get(row) != Some(count)).collect();
+        assert!(missing.is_empty() && wrong.is_empty(), "missing {missing:?}, too many {wrong:?}");
+    }
+
+    pub(in super::super) fn assert_own_timestamps(&self) {
+        assert_eq!(self.target.restamped(), 0);
+        let written: usize = self.history.writes.iter().filter(|w| w.insert).map(|w| w.keys.len()).sum();
+        assert_eq!(self.target.rows_written, written);
+        assert!(!self.replayed);
+    }
+}
