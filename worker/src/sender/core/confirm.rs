@@ -82,6 +82,7 @@ impl Core {
             }
             self.changed = true;
         }
+        self.answer_foreign_write();
     }
 
     /// The call certainly did nothing: it goes again as it is.
@@ -95,30 +96,19 @@ impl Core {
         {
             self.break_off(flight.tick);
         }
+        self.answer_foreign_write();
     }
 
     /// Nobody knows whether (or how much of) the call was executed: everything that was not acknowledged is read
     /// again and goes in the idempotent form, above all that was ever sent.
     pub(crate) fn on_unknown_outcome(&mut self) {
         self.flights.clear();
-        let clock = self.wire_clock;
-        self.clock.rewind(clock);
+        self.open_windows();
         if self.stopping {
-            return self.break_off(clock);
+            self.break_off(self.wire_clock);
         }
-        self.tell_drops_again();
-        for shard in self.shards.values_mut() {
-            if shard.place != Place::Detached || shard.last_pack > self.acked_pack {
-                shard.restart(clock);
-            }
-        }
-        self.acked_pack = self.pack_number;
-        self.pack_number += 1;
-        self.settled.wait_for(self.pack_number);
-        self.feeds.clear();
-        self.places_changed = true;
-        self.windows_opened += 1;
-        self.sync_feeds();
+        self.start_anew();
+        self.answer_foreign_write();
     }
 
     fn settle(&mut self, flight: Flight) {
@@ -136,9 +126,13 @@ impl Core {
     }
 
     pub(super) fn take_marks(&mut self, marks: Vec<Mark>) {
+        let now_ms = self.now_ms;
         for mark in marks {
             let Some(shard) = self.shards.get_mut(&mark.shard) else { continue };
-            shard.acked = mark.checkpoint;
+            let before = std::mem::replace(&mut shard.acked, mark.checkpoint);
+            if mark.confirmed.is_some() {
+                shard.windows.answered(before, now_ms);
+            }
             if let Some(confirmed) = mark.confirmed.filter(|confirmed| *confirmed > shard.confirmed) {
                 shard.confirmed = confirmed;
                 let ticked = Increment { messages: 1, newest_timestamp: confirmed, ..Default::default() };

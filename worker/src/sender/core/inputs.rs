@@ -105,7 +105,12 @@ impl Core {
         self.insert(shard);
     }
 
-    fn insert(&mut self, shard: Shard) {
+    fn insert(&mut self, mut shard: Shard) {
+        // Also for whoever goes on when nothing was acknowledged yet.
+        shard.acked.replay_until = shard.acked.replay_until.max(shard.replay_until);
+        if shard.replay_until > shard.released {
+            shard.windows.open(&shard.acked);
+        }
         let key = self.next_shard;
         self.next_shard += 1;
         self.shards.insert(key, shard);

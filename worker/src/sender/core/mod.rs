@@ -40,6 +40,7 @@ mod shard;
 #[cfg(test)]
 pub(crate) mod tests;
 mod traffic;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -138,6 +139,8 @@ pub(crate) struct Core {
     broken_off: Option<Timestamp>,
     /// Replay windows opened since the last time it was asked.
     windows_opened: u64,
+    /// Foreign messages were seen while a call was on its way.
+    foreign_write: bool,
 }
 
 impl Core {
@@ -189,6 +192,7 @@ impl Core {
             stopping: false,
             broken_off: None,
             windows_opened: u64::from(start.uncertain_bound.is_some()),
+            foreign_write: false,
         };
         for spec in &assignment.shards {
             core.start_with(spec, bound, &start.log_ends);

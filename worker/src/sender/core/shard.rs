@@ -11,6 +11,7 @@ use super::feed::{Charge, FeedKind};
 use super::position::Positions;
 use super::route::{Route, Routes};
 use super::traffic::ShardTraffic;
+use super::windows::Windows;
 use crate::message::RowsHead;
 use crate::traffic::TrafficLabels;
 
@@ -80,6 +81,8 @@ pub(crate) struct Shard {
     pub last_pack: u64,
     /// What the target acknowledged.
     pub acked: ShardCheckpoint,
+    /// Where to go back to when a call of before is executed late.
+    pub windows: Windows,
     pub confirmed: Timestamp,
     /// Where it stopped, once it is detached.
     pub end: Option<ShardCheckpoint>,
@@ -109,6 +112,7 @@ impl Shard {
             fault_since_ms: 0,
             last_pack: 0,
             acked: acked.clone(),
+            windows: Windows::default(),
             confirmed: 0,
             end: None,
             ended_ms: 0,
@@ -137,20 +141,6 @@ impl Shard {
         self.tick = checkpoint.tick;
         self.released = checkpoint.tick;
         self.replay_until = checkpoint.replay_until;
-    }
-
-    /// The outcome of a call is unknown: back to what was acknowledged; everything up to `clock` may be there.
-    pub(crate) fn restart(&mut self, clock: Timestamp) {
-        let mut checkpoint = self.acked.clone();
-        checkpoint.replay_until = checkpoint.replay_until.max(clock);
-        // Also what is reported: the sender may end in order before anything of the shard is acknowledged again.
-        self.acked.replay_until = checkpoint.replay_until;
-        self.floor = clock;
-        if self.place == Place::Detached {
-            self.end = Some(checkpoint);
-        } else {
-            self.go_back_to(checkpoint);
-        }
     }
 
     pub(crate) fn feed_kind(&self) -> Option<FeedKind> {

@@ -197,7 +197,7 @@ fn tick_message(tick: Timestamp) -> Bytes {
     Bytes::from(TimeTickMsg { base: base(MsgType::TimeTick, tick) }.encode_to_vec())
 }
 
-fn rows_message(shape: &Shape, write: &Write) -> Bytes {
+pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
     let partition_id = if write.partition < 0 { -1 } else { source_partition(write.shard, write.partition) };
     let timestamps = vec![write.ts; write.keys.len()];
     if !write.insert {

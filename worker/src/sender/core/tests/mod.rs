@@ -5,6 +5,7 @@
 
 pub(crate) mod history;
 mod last_tick;
+mod late_calls;
 pub(crate) mod random;
 mod stop_after_unknown;
 pub(crate) mod target;
