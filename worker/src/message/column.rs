@@ -7,10 +7,12 @@
 use bytes::{Bytes, BytesMut};
 
 use super::CodecError;
+use super::column_rows::ColumnRows;
 use super::elements::{Element, Elements, ListMessage, list_len, put_list};
 use super::encode::{
     bytes_len, delimited_len, joined_len, put_bytes, put_delimited, put_joined, put_varint, varint_len,
 };
+use super::row_values::RowValues;
 use super::scan::{Field, Fields};
 use super::vector_column::VectorColumn;
 
@@ -25,6 +27,9 @@ const VALID_DATA: u32 = 7;
 /// Number of `array_data` in `ScalarField`.
 const ARRAY: u32 = 8;
 
+/// Number of `element_type` in `ArrayArray`.
+const ELEMENT_TYPE: u32 = 2;
+
 /// A column.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
@@ -36,8 +41,9 @@ pub(super) struct Column {
     joined: bool,
 }
 
+/// What a column is made of.
 #[derive(Debug, Clone, Default)]
-struct Parts {
+pub(super) struct Parts {
     label: Label,
     data: Data,
     valid: Elements,
@@ -96,6 +102,16 @@ impl Column {
             own.join(others);
             self.joined = true;
         }
+    }
+
+    /// A column made of these parts.
+    pub fn of_parts(parts: Parts) -> Self {
+        Self { field_id: parts.label.field_id, body: Bytes::new(), parts: Some(parts), joined: true }
+    }
+
+    /// Its rows, to be dealt out; `None` = not understood in every part.
+    pub fn rows(&self) -> Result<Option<ColumnRows>, CodecError> {
+        self.parts.as_ref().map(ColumnRows::new).transpose()
     }
 
     /// Bytes of the column, those around it not counted.
@@ -188,6 +204,36 @@ impl Parts {
         }
     }
 
+    /// The values, row by row.
+    pub fn row_values(&self) -> Result<RowValues, CodecError> {
+        match &self.data {
+            Data::Missing => Ok(RowValues::equal(&[], 0)),
+            Data::Scalar(column) => column.row_values(),
+            Data::Vector(vector) => vector.row_values(),
+        }
+    }
+
+    /// Which rows are not null, in a nullable column.
+    pub fn row_validity(&self) -> Option<RowValues> {
+        (self.valid.count > 0).then(|| RowValues::varints(&self.valid.pieces))
+    }
+
+    pub fn name_bytes(&self) -> usize {
+        self.label.name.len()
+    }
+
+    /// The same column with other rows: `values` and `valid` as they were cut from it.
+    pub fn with_rows(&self, rows: u64, values: Bytes, valid: Option<Bytes>) -> Self {
+        let data = match &self.data {
+            Data::Missing => Data::Missing,
+            Data::Scalar(column) => Data::Scalar(column.with_rows(rows, values)),
+            Data::Vector(vector) => Data::Vector(vector.with_rows(rows, values)),
+        };
+        let valid =
+            valid.map_or_else(Elements::default, |valid| Elements { pieces: vec![valid], count: rows });
+        Self { label: self.label.clone(), data, valid }
+    }
+
     fn len(&self) -> usize {
         let data = match &self.data {
             Data::Missing => 0,
@@ -223,6 +269,28 @@ impl Parts {
 }
 
 impl ScalarColumn {
+    fn row_values(&self) -> Result<RowValues, CodecError> {
+        let pieces = &self.list.elements.pieces;
+        match self.element {
+            Element::Varint => Ok(RowValues::varints(pieces)),
+            Element::Fixed32 => Ok(RowValues::equal(pieces, 4)),
+            Element::Fixed64 => Ok(RowValues::equal(pieces, 8)),
+            Element::Delimited => RowValues::entries(pieces),
+        }
+    }
+
+    fn with_rows(&self, rows: u64, values: Bytes) -> Self {
+        let mut pieces = vec![values];
+        if let Some(element_type) = self.list.second {
+            // Entries were cut out from around it.
+            let mut piece = BytesMut::new();
+            put_varint(&mut piece, ELEMENT_TYPE, element_type);
+            pieces.push(piece.freeze());
+        }
+        let elements = Elements { pieces, count: rows };
+        Self { list: ListMessage { elements, ..self.list.clone() }, ..*self }
+    }
+
     fn len(&self) -> usize {
         delimited_len(self.variant, list_len(self.element, &self.list.elements.pieces))
     }

@@ -154,7 +154,7 @@ fn keys_len(keys: &Keys) -> usize {
     })
 }
 
-fn put_keys(out: &mut BytesMut, keys: &Keys) {
+pub(super) fn put_keys(out: &mut BytesMut, keys: &Keys) {
     if let Some((number, element, pieces)) = key_parts(keys) {
         let list = list_len(element, pieces);
         put_delimited(out, PRIMARY_KEYS, delimited_len(number, list));

@@ -11,7 +11,7 @@ use super::destination::{
 use super::elements::{Element, Elements, ListMessage, decode_varints};
 use super::scan::Fields;
 
-const OLD_INT64_KEYS: u32 = 9;
+pub(super) const OLD_INT64_KEYS: u32 = 9;
 pub(super) const TIMESTAMPS: u32 = 10;
 pub(super) const NUM_ROWS: u32 = 11;
 pub(super) const PRIMARY_KEYS: u32 = 12;

@@ -7,6 +7,7 @@ use super::elements::{Element, Elements, ListMessage, list_len, put_list};
 use super::encode::{
     delimited_len, joined_len, pieces_len, put_delimited, put_joined, put_pieces, put_varint, varint_len,
 };
+use super::row_values::RowValues;
 use super::scan::Fields;
 
 const DIM: u32 = 1;
@@ -91,17 +92,41 @@ impl VectorColumn {
         }))
     }
 
+    /// How many elements are one vector; `None` = no whole number of bytes.
+    fn elements_per_row(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Sparse => Some(1),
+            Kind::Float => Some(self.dim),
+            Kind::Packed { bits, .. } => {
+                Some(self.dim.checked_mul(bits).filter(|bits| bits.is_multiple_of(8))? / 8)
+            }
+        }
+    }
+
     /// Number of vectors; `None` if the data is not a whole number of them.
     pub fn rows(&self) -> Option<u64> {
-        let per_row = match self.kind {
-            Kind::Sparse => return Some(self.elements.count),
-            Kind::Float => self.dim,
-            Kind::Packed { bits, .. } => self.dim.checked_mul(bits).filter(|bits| bits % 8 == 0)? / 8,
-        };
+        let per_row = self.elements_per_row()?;
         if per_row == 0 || !self.elements.count.is_multiple_of(per_row) {
             return None;
         }
         Some(self.elements.count / per_row)
+    }
+
+    /// The vectors, one by one.
+    pub fn row_values(&self) -> Result<RowValues, CodecError> {
+        let element_bytes = match self.kind {
+            Kind::Sparse => return RowValues::entries(&self.elements.pieces),
+            Kind::Float => 4,
+            Kind::Packed { .. } => 1,
+        };
+        let row_bytes = self.elements_per_row().unwrap_or(0).saturating_mul(element_bytes);
+        Ok(RowValues::equal(&self.elements.pieces, usize::try_from(row_bytes).unwrap_or(usize::MAX)))
+    }
+
+    /// The same column with other vectors.
+    pub fn with_rows(&self, rows: u64, values: Bytes) -> Self {
+        let count = rows.saturating_mul(self.elements_per_row().unwrap_or(0));
+        Self { elements: Elements { pieces: vec![values], count }, ..*self }
     }
 
     /// Sparse vectors have no common dimension.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::samples::{KEY_ID, delete, destination, encoded, inserts};
 use crate::message::{
     MergedDelete, MergedInsert, Stamp, distinct_timestamps, primary_keys, read_head, row_timestamps,
+    split_rows,
 };
 
 /// Everything that reads a payload.
@@ -16,6 +17,7 @@ fn read_all(payload: &Bytes, good: &Bytes) {
     let _ = row_timestamps(payload);
     let _ = distinct_timestamps(payload);
     let _ = primary_keys(payload, KEY_ID);
+    let _ = split_rows(payload, 0);
     for stamp in [Stamp::Keep, Stamp::Map(&BTreeMap::new())] {
         for pair in [[payload, payload], [payload, good], [good, payload]] {
             let mut insert = MergedInsert::new(destination());

@@ -7,3 +7,4 @@ mod hostile;
 mod inserts;
 mod refusals;
 mod samples;
+mod splits;
