@@ -46,6 +46,7 @@ impl SenderHost for LiveHost {
             config: WorkerConfig::clone(&self.share.config),
             fence,
             byte_pool: self.share.byte_pool.clone(),
+            target_limits: self.share.target_limits.clone(),
             traffic: self.share.traffic.clone(),
         };
         sender::spawn(assignment, context)

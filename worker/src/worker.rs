@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerConfig;
 use crate::byte_pool::BytePool;
 use crate::http;
+use crate::sender::TargetLimits;
 use crate::session::coordinators::Coordinators;
 use crate::session::host::SenderHost;
 use crate::session::registration::UnknownLog;
@@ -54,6 +55,7 @@ pub struct Worker {
 pub(crate) struct SenderShare {
     pub config: Arc<WorkerConfig>,
     pub byte_pool: BytePool,
+    pub target_limits: TargetLimits,
     pub traffic: TrafficSink,
 }
 
@@ -103,6 +105,7 @@ impl Worker {
         };
         let share = SenderShare {
             byte_pool: BytePool::new(config.buffer_bytes_max),
+            target_limits: TargetLimits::default(),
             traffic: TrafficSink::new(),
             config: Arc::new(config),
         };

@@ -175,7 +175,8 @@ fn says_too_large(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
     [
         "message larger than max",
-        "maximum payload exceeded",
+        "maximum payload",
+        "message size exceeds maximum",
         "message size too large",
         "messagetoobig",
         "exceeds maxmessagesize",

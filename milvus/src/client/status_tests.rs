@@ -87,6 +87,18 @@ fn a_call_that_the_log_refused_may_be_written_in_part() {
     let too_large = "nats: maximum payload exceeded";
     assert!(matches!(replicate(1, 65535, too_large), ClientError::TooLarge { outcome_unknown: true, .. }));
     assert!(matches!(atomic(1, 65535, too_large), ClientError::TooLarge { outcome_unknown: false, .. }));
+    for words in [
+        // The client of NATS; its server; a stream with a limit of its own.
+        "nats: Maximum Payload Violation",
+        "nats: message size exceeds maximum allowed",
+        // librdkafka, for its own limit and for the broker's.
+        "Broker: Message size too large",
+        // The Go client of Pulsar, before and after it compresses.
+        "message size exceeds MaxMessageSize: MessageTooBig",
+        "encryptedPayload exceeds MaxMessageSize",
+    ] {
+        assert!(matches!(replicate(1, 65535, words), ClientError::TooLarge { .. }), "{words}");
+    }
     let error = replicate(1, 65535, "broker said something nobody knows");
     assert!(error.outcome_unknown());
     assert_eq!(error.class(), ErrorClass::Transient);

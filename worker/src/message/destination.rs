@@ -31,7 +31,15 @@ pub struct Destination {
     pub shard_name: String,
 }
 
+/// What stands around the rows besides: the base without its properties, and tags and lengths.
+const BASE_BYTES_MAX: usize = 96;
+
 impl Destination {
+    /// What a message takes besides its rows, in bytes, at most.
+    pub fn head_bytes_max(&self) -> usize {
+        self.fields_len() + BASE_BYTES_MAX
+    }
+
     pub(super) fn fields_len(&self) -> usize {
         bytes_len(SHARD_NAME, self.shard_name.as_bytes())
             + bytes_len(DB_NAME, self.db_name.as_bytes())

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use super::run::Runner;
+use super::target_limits::TargetLimits;
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
 use crate::session::Fence;
@@ -26,6 +27,8 @@ pub struct SenderContext {
     pub fence: Fence,
     /// Bounds what all senders hold.
     pub byte_pool: BytePool,
+    /// What is known of the targets' limits.
+    pub target_limits: TargetLimits,
     /// Where traffic is counted.
     pub traffic: TrafficSink,
 }

@@ -15,9 +15,11 @@ mod problems;
 mod reader;
 mod run;
 mod takeover;
+mod target_limits;
 #[cfg(test)]
 mod tests;
 mod time;
 
 pub use self::core::CoreError;
 pub use handle::{SenderContext, SenderHandle, spawn};
+pub use target_limits::TargetLimits;

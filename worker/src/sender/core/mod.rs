@@ -37,6 +37,7 @@ mod restamp;
 mod route;
 mod send;
 mod shard;
+mod sizes;
 #[cfg(test)]
 pub(crate) mod tests;
 mod traffic;
@@ -59,6 +60,7 @@ use pack::MessageIds;
 pub use position::PositionOrder;
 use position::Positions;
 use shard::{Shard, ShardKey};
+pub(crate) use sizes::Smaller;
 
 /// How far one joined channel may be read ahead of the slowest one.
 const SKEW_MAX: Timestamp = 10_000 << 18;
@@ -99,6 +101,8 @@ pub(crate) struct Core {
     config: CoreConfig,
     /// At most `call_bytes_max`; less for a target that did not answer in time.
     call_bytes_limit: usize,
+    /// The largest message that this target takes, as far as it has refused one.
+    message_bytes_max: Option<usize>,
     sender_id: String,
     epoch: u64,
     input_version: u64,
@@ -162,6 +166,7 @@ impl Core {
         let mut core = Self {
             config,
             call_bytes_limit: config.call_bytes_max,
+            message_bytes_max: None,
             sender_id: assignment.sender_id.clone(),
             epoch: assignment.epoch,
             input_version: assignment.input_version,
@@ -206,13 +211,6 @@ impl Core {
     pub(crate) fn grant(&mut self, horizon: Timestamp) {
         self.changed |= horizon > self.clock.horizon();
         self.clock.grant(horizon);
-    }
-
-    /// The target refuses messages of this size: merge less from now on. False when it makes no sense to go lower.
-    pub(crate) fn halve_merge_limit(&mut self) -> bool {
-        const SMALLEST: usize = 64 * 1024;
-        let halved = (self.config.merge_bytes_max / 2).max(SMALLEST);
-        std::mem::replace(&mut self.config.merge_bytes_max, halved) > halved
     }
 
     /// The target does not take so much at once: send less from now on. It grows again with what is acknowledged.

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::schema::IDs;
+use harrier_proto::schema::i_ds::IdField;
+use prost::Message as _;
 
 use super::error::CoreError;
 use super::feed::Charge;
@@ -17,6 +19,9 @@ use crate::traffic::{Increment, MessageKind};
 
 /// What the source messages of a pack count for.
 pub(crate) type Written = HashMap<(ShardKey, MessageKind), Increment>;
+
+/// A timestamp as a varint.
+const TIMESTAMP_BYTES_MAX: usize = 10;
 
 /// What is merged into one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,7 +179,8 @@ impl Pack {
         timestamp: Timestamp,
         (limit, ids): (usize, &mut MessageIds),
     ) -> Result<(), CoreError> {
-        if self.groups.get(&key).is_some_and(|group| group.bytes() > limit) {
+        let more = keys.encoded_len() + TIMESTAMP_BYTES_MAX * keys_in(keys);
+        if self.groups.get(&key).is_some_and(|group| group.bytes() + more > limit) {
             self.close(key, ids);
         }
         let group = self.groups.entry(key).or_insert_with(|| Group::new(RowsKind::Delete, destination()));
@@ -218,6 +224,14 @@ impl Pack {
             self.close(key, ids);
         }
         (self.done, self.written, self.charges)
+    }
+}
+
+fn keys_in(keys: &IDs) -> usize {
+    match &keys.id_field {
+        None => 0,
+        Some(IdField::IntId(keys)) => keys.data.len(),
+        Some(IdField::StrId(keys)) => keys.data.len(),
     }
 }
 

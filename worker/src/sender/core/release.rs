@@ -10,6 +10,7 @@ use super::deliver::message_kind;
 use super::pack::{GroupKey, Pack};
 use super::restamp::{self, Stamps};
 use super::shard::{Held, RowsKind, Shard, ShardKey};
+use super::sizes;
 use super::{Core, CoreError};
 use crate::message::{self, Stamp};
 use crate::traffic::Increment;
@@ -105,20 +106,24 @@ impl Core {
         let partition = held.target_partition_id;
         let group = |kind| GroupKey { shard: key, target_partition_id: partition, kind };
         let destination = || shard.routes.destination(&shard.spec, partition);
+        let taken = self.message_bytes_max.map(|max| max.saturating_sub(destination().head_bytes_max()));
         let limit = merge_limit(shard, self.config.merge_bytes_max.min(self.call_bytes_limit));
-        let mut replayed_rows = 0;
-        if held.kind == RowsKind::Insert && held.head.min_ts <= shard.replay_until {
-            let keys = message::primary_keys(&held.payload, shard.spec.primary_field_id)
-                .map_err(|error| CoreError::unreadable(&error))?;
-            // Rows of one message may have several timestamps: the least, or the deletion for a later row would
-            // hit an earlier one.
-            let at = release.stamps.get(&held.head.min_ts).copied().unwrap_or(held.head.min_ts);
-            pack.push_keys(group(RowsKind::Delete), destination, &keys, at, (limit, &mut self.ids))?;
-            replayed_rows = held.head.rows;
-        }
+        let limit = taken.map_or(limit, |taken| limit.min(taken));
+        let replays = held.kind == RowsKind::Insert && held.head.min_ts <= shard.replay_until;
+        // Rows of one message may have several timestamps: the least, or the deletion for a later row would
+        // hit an earlier one.
+        let at = release.stamps.get(&held.head.min_ts).copied().unwrap_or(held.head.min_ts);
         // Most of the time every timestamp stays, and need not be rewritten.
         let stamp = if release.keeps_all { Stamp::Keep } else { Stamp::Map(&release.stamps) };
-        pack.push(group(held.kind), destination, &held.payload, stamp, (limit, &mut self.ids))?;
+        for part in sizes::parts(&held.payload, taken) {
+            if replays {
+                let keys = message::primary_keys(&part, shard.spec.primary_field_id)
+                    .map_err(|error| CoreError::unreadable(&error))?;
+                pack.push_keys(group(RowsKind::Delete), destination, &keys, at, (limit, &mut self.ids))?;
+            }
+            pack.push(group(held.kind), destination, &part, stamp, (limit, &mut self.ids))?;
+        }
+        let replayed_rows = if replays { held.head.rows } else { 0 };
         pack.keep(&held.charge);
         let written = Increment {
             messages: 1,

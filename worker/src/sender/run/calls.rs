@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
-use harrier_milvus::error::ErrorClass;
 use harrier_milvus::tso;
 use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ impl Runner {
     /// Makes the next call as soon as one is due and allowed.
     pub(super) fn keep_calling(&mut self, running: &mut Running, may_call: bool) {
         let now_ms = self.clock.now_ms();
+        self.keep_limits(running);
         running.core.prepare(now_ms);
         if let Gate::Pause(until) = running.gate
             && until <= Instant::now()
@@ -72,6 +72,7 @@ impl Runner {
                 running.core.on_not_sent();
                 self.pause(running, &error);
             }
+            Outcome::Unknown(error @ ClientError::TooLarge { .. }) => self.on_too_large(running, &error),
             Outcome::Unknown(error) => self.on_unknown(running, &error),
         }
     }
@@ -79,14 +80,10 @@ impl Runner {
     fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
         let collection = running.core.collection_on_its_way();
         tracing::warn!(sender = self.assignment.sender_id, collection, %error, "outcome of a call is unknown, sending again in the idempotent form");
-        let mut class = error.class();
-        match error {
-            // It helps to send less, as long as there is less to send.
-            ClientError::TooLarge { .. } if running.core.halve_merge_limit() => class = ErrorClass::Transient,
-            ClientError::Deadline { .. } => running.core.halve_call_limit(),
-            _ => {}
+        if let ClientError::Deadline { .. } = error {
+            running.core.halve_call_limit();
         }
-        self.problems.set(Place::Target, class, error.to_string(), unix_ms());
+        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
         self.reconnect();
         running.last_position = None;
         running.core.on_unknown_outcome();

@@ -3,6 +3,7 @@
 mod calls;
 mod readers;
 mod report;
+mod too_large;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use self::fake_target::{FakeTarget, Mood};
 use self::memory_log::MemoryLog;
 use super::core::tests::history::{History, shard_assignment};
 use super::core::tests::random::Random;
-use super::{SenderContext, SenderHandle, spawn};
+use super::{SenderContext, SenderHandle, TargetLimits, spawn};
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
 use crate::session::{BootInstant, Lease};
@@ -59,6 +59,7 @@ impl Bench {
             fence: lease.fence(),
             // Less than a batch: every reader lives on its reserve now and then.
             byte_pool: BytePool::new(2000),
+            target_limits: TargetLimits::default(),
             traffic: TrafficSink::new(),
         };
         Self { history, target, lease, sender: spawn(assignment, context) }

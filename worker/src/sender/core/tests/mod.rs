@@ -7,6 +7,7 @@ pub(crate) mod history;
 mod last_tick;
 mod late_calls;
 pub(crate) mod random;
+mod sizes;
 mod stop_after_unknown;
 pub(crate) mod target;
 mod world;
@@ -65,9 +66,18 @@ proptest! {
     }
 
     #[test]
+    fn a_target_that_takes_only_small_messages(seed: u64) {
+        let disturbances =
+            Disturbances { inputs: true, moves: true, crashes: true, unknown: true, sizes: true, ..Disturbances::default() };
+        let mut world = World::new(seed, disturbances);
+        world.run();
+        world.assert_equal();
+    }
+
+    #[test]
     fn everything_at_once(seed: u64) {
         let mut world =
-            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true });
+            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true, sizes: true });
         world.run();
         world.assert_equal();
     }

@@ -31,6 +31,14 @@ pub(super) struct Disturbances {
     pub crashes: bool,
     pub unknown: bool,
     pub drops: bool,
+    /// The target takes only small messages and calls.
+    pub sizes: bool,
+}
+
+/// What the target takes.
+struct Sizes {
+    message_bytes_max: usize,
+    call_bytes_max: usize,
 }
 
 /// What the coordinators have committed of a shard.
@@ -64,6 +72,7 @@ pub(super) struct World {
     horizon: Timestamp,
     takeover_clock: Timestamp,
     quiet: bool,
+    sizes: Sizes,
     drops: BTreeMap<String, Dropping>,
     /// A row went in the idempotent form.
     pub replayed: bool,
@@ -83,6 +92,13 @@ impl World {
             },
             tick_interval_ms: 200,
             lookahead_ms_min: 5000,
+        };
+        // A single row is always below.
+        let sizes = match disturbances.sizes {
+            true => {
+                Sizes { message_bytes_max: 240 + random.index(400), call_bytes_max: 600 + random.index(2000) }
+            }
+            false => Sizes { message_bytes_max: usize::MAX, call_bytes_max: usize::MAX },
         };
         let shards = (0..history.shape.shards.len())
             .map(|_| Committed {
@@ -108,6 +124,7 @@ impl World {
             horizon: 0,
             takeover_clock: 0,
             quiet: false,
+            sizes,
             drops: BTreeMap::new(),
             replayed: false,
             history,

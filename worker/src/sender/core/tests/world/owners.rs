@@ -11,8 +11,7 @@ impl World {
     pub(super) fn hand_over(&mut self) {
         self.core.begin_stop(self.now_ms);
         if let Some(call) = self.call.take() {
-            self.target.execute(&call, usize::MAX);
-            self.core.on_acknowledged();
+            self.answer(&call);
         }
         assert!(self.core.is_stopped());
         assert!(self.core.next_call(self.now_ms).is_none(), "a stopping sender sends");

@@ -1,5 +1,6 @@
 //! Calls to the target and what becomes of them.
 
+use bytes::Bytes;
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::World;
@@ -18,10 +19,25 @@ impl World {
         } else if self.random.chance(5) {
             self.core.on_not_sent();
         } else {
-            self.target.execute(&call, usize::MAX);
-            self.core.on_acknowledged();
+            self.answer(&call);
         }
         self.core.prepare(self.now_ms);
+    }
+
+    /// The target takes the call, unless something in it is too large: what comes before that is written.
+    pub(super) fn answer(&mut self, call: &ReplicateMessageRequest) {
+        let bytes: usize = call.msgs.iter().map(Bytes::len).sum();
+        let too_large = call.msgs.iter().position(|message| message.len() > self.sizes.message_bytes_max);
+        if bytes > self.sizes.call_bytes_max && call.msgs.len() > 2 {
+            self.core.on_too_large(false).unwrap();
+        } else if let Some(count) = too_large {
+            self.target.execute(call, count);
+            self.core.on_too_large(true).unwrap();
+        } else {
+            self.target.execute(call, usize::MAX);
+            return self.core.on_acknowledged();
+        }
+        self.core.on_unknown_outcome();
     }
 
     pub(super) fn execute_partly(&mut self, call: &ReplicateMessageRequest) {
@@ -32,8 +48,7 @@ impl World {
     /// All calls go through.
     pub(super) fn settle(&mut self) {
         while let Some(call) = self.call.take().or_else(|| self.core.next_call(self.now_ms)) {
-            self.target.execute(&call, usize::MAX);
-            self.core.on_acknowledged();
+            self.answer(&call);
         }
     }
 }

@@ -1,0 +1,76 @@
+//! What the core learns from a target that says "too large".
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use harrier_milvus::log::LogMessage;
+use harrier_proto::harrier::v1::SenderAssignment;
+
+use super::super::{Core, CoreConfig, CoreStart, Smaller};
+use super::history::{Shape, Write, rows_message, shard_assignment};
+use crate::message::{row_timestamps, timetick};
+
+/// A core with one Insert of so many rows, covered by its tick.
+fn core_with(rows: i64) -> Core {
+    let config = CoreConfig {
+        merge_bytes_max: 100,
+        call_bytes_max: 1 << 20,
+        tick_interval_ms: 200,
+        lookahead_ms_min: 5000,
+    };
+    let shape = Shape { shards: vec![0], partitions: 1, begin_ms: 0, end_ms: 0 };
+    let shards = vec![shard_assignment(&shape, 0, 1)];
+    let assignment = SenderAssignment { epoch: 1, horizon: u64::MAX, shards, ..Default::default() };
+    let order = Arc::new(|a: &[u8], b: &[u8]| a.cmp(b));
+    let mut core = Core::new(config, &assignment, order, &CoreStart { now_ms: 1000, ..Default::default() });
+    let insert = Write { shard: 0, partition: 0, keys: (0..rows).collect(), ts: 10, insert: true };
+    let log = [rows_message(&shape, &insert), timetick(20, 1)];
+    read(&mut core, &log);
+    core
+}
+
+fn read(core: &mut Core, log: &[Bytes]) {
+    let plan = core.readers().remove(0);
+    let message = |(at, payload): (usize, &Bytes)| LogMessage {
+        position: Bytes::copy_from_slice(&[u8::try_from(at + 1).unwrap()]),
+        payload: payload.clone(),
+        streaming: false,
+    };
+    let batch = log.iter().enumerate().map(message).collect();
+    core.on_messages(plan.feed, plan.generation, batch, &None).unwrap();
+}
+
+#[test]
+fn a_source_message_above_our_own_limit_passes_whole_until_the_target_refuses_it() {
+    let mut core = core_with(1000);
+    let whole = core.next_call(2000).unwrap().msgs[0].clone();
+    assert_eq!(row_timestamps(&whole).unwrap().len(), 1000);
+    let learned = Smaller::Message { bytes_max: whole.len() / 2 };
+    assert_eq!(core.on_too_large(true), Ok(learned));
+    core.on_unknown_outcome();
+    // The log is read again by the successor of the reader.
+    let shape = Shape { shards: vec![0], partitions: 1, begin_ms: 0, end_ms: 0 };
+    let insert = Write { shard: 0, partition: 0, keys: (0..1000).collect(), ts: 10, insert: true };
+    read(&mut core, &[rows_message(&shape, &insert), timetick(20, 1)]);
+    let parts = core.next_call(3000).unwrap().msgs;
+    assert!(parts.len() > 3, "Inserts, Deletes of their keys, a tick");
+    assert!(parts.iter().all(|part| part.len() <= whole.len() / 2));
+}
+
+#[test]
+fn a_single_row_is_an_error_that_says_what_to_raise() {
+    let mut core = core_with(1);
+    let bytes = core.next_call(2000).unwrap().msgs[0].len();
+    let error = core.on_too_large(true).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("a single row of {bytes} bytes is larger than")), "{error}");
+    assert!(error.contains("maxMessageSize") && error.contains("maxPayload"), "{error}");
+}
+
+#[test]
+fn what_is_known_from_elsewhere_is_never_raised() {
+    let mut core = core_with(1000);
+    core.limit_messages(5000);
+    core.limit_messages(9000);
+    let parts = core.next_call(2000).unwrap().msgs;
+    assert!(parts.len() > 2 && parts.iter().all(|part| part.len() <= 5000));
+}
