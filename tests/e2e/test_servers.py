@@ -1,26 +1,72 @@
-"""The Milvus servers themselves die and come back."""
+"""The servers around Harrier die and come back during writes: it goes on by itself, nobody asks it to.
 
-from harness.load import Load
+The source's log server (NATS) is a part of the source's process: it dies and comes back with it. That the standby
+dies during writes is part of `test_windows`, where it is restarted anyway."""
+
+from harness.background import Background
 from harness.rows import some
+from harness.rpc import Rpc
 from harness.schema import simple
+from harness.wait import until
+from harness.writer import Writer
 
 
-def test_source_and_standby_are_killed_and_come_back(scene, harrier):
+class Client:
+    """Writes on whatever fails: what the source has taken of a request that failed is part of its content."""
+
+    def __init__(self, scene, writer):
+        self._scene, self._schema, self._next = scene, writer.schema, 1000
+        self._writer = None
+        self.failed = 0
+
+    def step(self):
+        first, self._next = self._next, self._next + 10
+        try:
+            if self._writer is None:
+                self._writer = Writer(Rpc(self._scene.source.address), self._scene.database, self._schema)
+            self._writer.insert(some(self._schema, range(first, first + 10)))
+            self._writer.upsert(some(self._schema, range(first % 90, first % 90 + 5), salt=first))
+            self._writer.delete_keys([first - 7, first % 100])
+        except AssertionError:
+            self.failed += 1
+            # A connection that was refused waits longer and longer before it tries again.
+            self.close()
+
+    def close(self):
+        if self._writer is not None:
+            self._writer.rpc.close()
+        self._writer = None
+
+
+def test_etcd_and_the_source_are_killed_and_come_back(scene, harrier):
     pair = scene.stand.pair
     writers = [scene.create(simple(f"hardy_{n}"), shards=2) for n in range(2)]
     for writer in writers:
         writer.insert(some(writer.schema, range(200)))
-    scene.replicate()
+    task = scene.replicate()
     scene.wait_equal()
+    client = Client(scene, writers[0])
+    writes = Background(client.step, 0.02)
+    writes.start()
+    try:
+        writes.wait_steps(10)
+        pair.etcd.process.kill()
+        writes.wait_steps(5)
+        pair.etcd.start().wait_ready()
+        writes.wait_steps(20)
+        # The catalog is watched again: a collection that comes now is copied.
+        late = scene.create(simple("after_etcd"))
+        late.insert(some(late.schema, range(50)))
+        until("the new collection", lambda: "after_etcd" in scene.standby.collections(scene.database), 30)
 
-    # Both waits for the old sessions overlap, which is why this is one test.
-    with Load(scene, writers[0]) as load:
-        pair.standby.process.kill()
-        load.wait_rounds(20)
-    pair.source.process.kill()
-    pair.restart_killed()
-    with Load(scene, writers[0]) as load:
-        load.wait_rounds(20)
+        pair.source.process.kill()
+        pair.restart_killed()
+        writes.wait_steps(20)
+        assert client.failed, "nobody wrote while the source died"
+    finally:
+        writes.stop()
+        client.close()
     writers[1].upsert(some(writers[1].schema, range(100, 300), salt=1))
     writers[1].delete_keys(list(range(50)))
     scene.wait_equal(90)
+    assert scene.api.state(task) == "Running"

@@ -85,10 +85,13 @@ class Harrier:
         return [process.name for process in dead]
 
     def metrics_urls(self) -> list[str]:
-        """Where the running processes show their metrics."""
-        ports = range(self._worker_ports, self._worker_ports + len(self.workers))
-        running = [f"127.0.0.1:{port}" for port, worker in zip(ports, self.workers, strict=True) if worker.alive()]
-        return [f"http://{address}/metrics" for address in [self.http_address, *running]]
+        """Where the running processes show their metrics; the coordinator's comes first."""
+        running = [self.metrics_url(worker) for worker in self.workers if worker.alive()]
+        return [f"http://{self.http_address}/metrics", *running]
+
+    def metrics_url(self, worker: Process) -> str:
+        """Where that worker shows its own."""
+        return f"http://127.0.0.1:{self._worker_ports + self.workers.index(worker)}/metrics"
 
     def processes(self) -> list[Process]:
         return [*self.workers, self.coordinator]

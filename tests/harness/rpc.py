@@ -109,6 +109,12 @@ class Rpc:
         self.call("Flush", milvus_pb2.FlushRequest(
             base=self._base(), db_name=database, collection_names=[collection]))
 
+    def flushed_rows(self, database: str, collection: str) -> int:
+        """Rows in segments that were written to the storage; also those of rows that were deleted later."""
+        request = milvus_pb2.GetPersistentSegmentInfoRequest(dbName=database, collectionName=collection)
+        infos = self.call("GetPersistentSegmentInfo", request).infos
+        return sum(one.num_rows for one in infos if one.state == common_pb2.SegmentState.Flushed)
+
     def create_flat_index(self, database: str, collection: str, field: str, binary: bool) -> None:
         """An index that needs no training and keeps the exact vectors."""
         params = {"index_type": "BIN_FLAT" if binary else "FLAT", "metric_type": "HAMMING" if binary else "L2",

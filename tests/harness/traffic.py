@@ -1,7 +1,10 @@
 """What Harrier counts of its own work: rows that the standby acknowledged, windows that were sent again."""
 
 from .harrier import Harrier
+from .process import Process
 from .prometheus import scrape
+
+WINDOWS = "harrier_worker_replay_windows_total"
 
 
 def rows_written(harrier: Harrier, task: str) -> int:
@@ -18,7 +21,12 @@ def windows(harrier: Harrier) -> int:
     """Times that a worker which runs now could not know what the standby had, and sent it again.
 
     Raises while a worker does not show its metrics yet."""
-    return _of_workers(harrier, "harrier_worker_replay_windows_total")
+    return _of_workers(harrier, WINDOWS)
+
+
+def windows_of(harrier: Harrier, worker: Process) -> int:
+    """Those of one worker."""
+    return int(sum(s.value for s in scrape(harrier.metrics_url(worker))[1] if s.name == WINDOWS))
 
 
 def senders(harrier: Harrier) -> int:

@@ -28,3 +28,8 @@ def until(what: str, condition: Callable[[], T], timeout_s: float, interval_s: f
         if time.monotonic() >= deadline:
             raise TimedOut(f"waited {timeout_s:.0f} s for {what}; last seen: {last}")
         time.sleep(interval_s)
+
+
+def rest(seconds: float) -> None:
+    """For moments that chance chooses. What can be waited for by a condition is, by `until`."""
+    time.sleep(seconds)
