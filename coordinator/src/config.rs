@@ -46,8 +46,11 @@ pub struct CoordinatorConfig {
     pub checkpoint_interval_ms: u64,
     /// How often owners are planned, in milliseconds.
     pub plan_interval_ms: u64,
-    /// Least time between two moves that only serve the balance, in milliseconds.
+    /// Least time between two rounds of moves that only serve the balance, in milliseconds.
     pub rebalance_cooldown_ms: u64,
+    /// How long a worker has to be here before such moves give it senders, in milliseconds. Each end of its lease
+    /// doubles it.
+    pub rebalance_probation_ms: u64,
     /// How often the source's catalog is listed although nothing was seen to change, in milliseconds.
     pub catalog_poll_ms: u64,
     /// How long a connection to a target may take, in milliseconds, where its task says nothing.
@@ -86,6 +89,7 @@ impl Default for CoordinatorConfig {
             checkpoint_interval_ms: 250,
             plan_interval_ms: 100,
             rebalance_cooldown_ms: 1_000,
+            rebalance_probation_ms: 3_000,
             catalog_poll_ms: 5_000,
             target_connect_timeout_ms: 10_000,
             target_request_timeout_ms: 10_000,

@@ -175,6 +175,7 @@ fn leader_parts(
             checkpoint_interval: Duration::from_millis(config.checkpoint_interval_ms),
             plan_interval: Duration::from_millis(config.plan_interval_ms),
             rebalance_cooldown: Duration::from_millis(config.rebalance_cooldown_ms),
+            rebalance_probation: Duration::from_millis(config.rebalance_probation_ms),
         },
         source_log: source_log(&config.source.log),
         series_max: config.metrics_series_max,

@@ -10,15 +10,16 @@ use tokio_util::sync::CancellationToken;
 use super::leading::Leading;
 use super::reasons::Observed;
 use super::wall_clock::now_ms;
-use crate::planner::{Plan, plan};
-use crate::registry::{Assign, Command, Refusal, Reply};
+use crate::planner::{Balance, Plan, plan};
+use crate::registry::{Assign, Command, Refusal, Reply, State};
 
 /// How often reasons are composed and what is gone is forgotten.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs until cancelled.
 pub(crate) async fn run(leading: Arc<Leading>, cancelled: CancellationToken) {
-    let mut planning = Planning { leading: &leading, balanced_at: None, housekeeping_at: None };
+    let mut planning =
+        Planning { leading: &leading, balance: Balance::default(), balanced_at: None, housekeeping_at: None };
     let mut interval = tokio::time::interval(leading.times.plan_interval);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -33,6 +34,7 @@ pub(crate) async fn run(leading: Arc<Leading>, cancelled: CancellationToken) {
 
 struct Planning<'a> {
     leading: &'a Leading,
+    balance: Balance,
     balanced_at: Option<Instant>,
     housekeeping_at: Option<Instant>,
 }
@@ -55,14 +57,17 @@ impl Planning<'_> {
         self.commit(plan).await;
     }
 
-    fn plan(&self, now: Instant) -> Plan {
+    fn plan(&mut self, now: Instant) -> Plan {
         let cooldown = self.leading.times.rebalance_cooldown;
-        let may_balance = self.balanced_at.is_none_or(|at| now.saturating_duration_since(at) >= cooldown);
+        let cooled_down = |at| now.saturating_duration_since(at) >= cooldown;
+        self.balance.may_begin = self.balanced_at.is_none_or(cooled_down);
         let shared = &self.leading.shared;
+        let balance = &mut self.balance;
         self.leading.registry.read(|state| {
             let released = shared.releases().released(state, now);
             let liveness = shared.workers().liveness(now).with_released(released);
-            plan(state, &liveness, may_balance)
+            balance.under_way.retain(|sender_id, _| is_unowned(state, sender_id));
+            plan(state, &liveness, balance)
         })
     }
 
@@ -85,8 +90,9 @@ impl Planning<'_> {
             Ok(Reply::Done) => {
                 leading.shared.workers().unfence();
                 plan.assignments.iter().for_each(log_assignment);
-                if plan.balanced.is_some() {
+                if !plan.balanced.is_empty() {
                     self.balanced_at = Some(Instant::now());
+                    self.balance.under_way.extend(plan.balanced);
                 }
             }
             Ok(Reply::Refused(Refusal::Stale)) => {
@@ -128,6 +134,10 @@ impl Planning<'_> {
             leading.shared.api_calls().retain_tasks(&tasks);
         });
     }
+}
+
+fn is_unowned(state: &State, sender_id: &str) -> bool {
+    state.senders.get(sender_id).is_some_and(|sender| sender.owner.is_none())
 }
 
 fn log_assignment(assign: &Assign) {

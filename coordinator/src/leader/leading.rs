@@ -22,6 +22,7 @@ pub(crate) struct Times {
     pub(crate) checkpoint_interval: Duration,
     pub(crate) plan_interval: Duration,
     pub(crate) rebalance_cooldown: Duration,
+    pub(crate) rebalance_probation: Duration,
 }
 
 impl Times {

@@ -15,7 +15,7 @@ use super::fixtures::{self, TASK};
 use super::pending::Pending;
 use super::release::Releases;
 use super::workers::{Beat, WorkerTable};
-use crate::planner::{Plan, plan};
+use crate::planner::{Balance, Plan, plan};
 use crate::registry::{Command, Entry, State, apply};
 
 const LEASE_MS: u64 = 1_000;
@@ -307,7 +307,8 @@ impl World {
         let now = self.now();
         self.table.expire(now);
         let released = self.releases.released(&self.state, now);
-        let plan = plan(&self.state, &self.table.liveness(now).with_released(released), true);
+        let balance = Balance { may_begin: true, ..Balance::default() };
+        let plan = plan(&self.state, &self.table.liveness(now).with_released(released), &balance);
         self.planned = Some(plan);
     }
 

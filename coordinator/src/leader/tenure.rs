@@ -39,7 +39,7 @@ impl Leader {
         connections.refresh(&parts.registry).await;
         let lease_max = parts.times.lease_max();
         let shared = Arc::new(Shared::new(
-            WorkerTable::new(lease_max, Instant::now()),
+            WorkerTable::new(lease_max, Instant::now()).with_probation(parts.times.rebalance_probation),
             Releases::new(lease_max),
             TrafficTable::new(parts.series_max),
         ));

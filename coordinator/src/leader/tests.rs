@@ -56,6 +56,7 @@ impl Node {
                 checkpoint_interval: Duration::from_millis(20),
                 plan_interval: Duration::from_millis(20),
                 rebalance_cooldown: Duration::from_millis(20),
+                rebalance_probation: Duration::from_millis(100),
             },
             source_log: SourceLog { kind: "nats".to_owned(), ..SourceLog::default() },
             series_max: 100,

@@ -11,6 +11,12 @@ use crate::planner::{Liveness, Standing};
 /// More workers than anybody runs; an endless loop of registrations must not fill memory.
 const WORKERS_MAX: usize = 10_000;
 
+/// A lapse is forgotten after so many probations.
+const LAPSE_PROBATIONS: u32 = 100;
+
+/// With each lapse the probation doubles, at most so often.
+const DOUBLINGS_MAX: u32 = 6;
+
 /// One worker, as `LeaderView::workers` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerInfo {
@@ -67,27 +73,47 @@ struct Worker {
     info: WorkerInfo,
     sequence: u64,
     last_seen: Instant,
+    /// It is here since then; `None`: it may have been here before this leader began.
+    since: Option<Instant>,
+}
+
+/// The lease of a worker has ended, once or several times.
+struct Lapses {
+    count: u32,
+    last: Instant,
 }
 
 /// All workers of this leader.
 pub(crate) struct WorkerTable {
     /// Lease and margin.
     lease_max: Duration,
+    /// How long a worker is a newcomer, when its lease has not ended lately.
+    probation: Duration,
     leading_since: Instant,
     workers: BTreeMap<String, Worker>,
     left: BTreeSet<String>,
     fenced: BTreeSet<String>,
+    lapses: BTreeMap<String, Lapses>,
 }
 
 impl WorkerTable {
     pub(crate) fn new(lease_max: Duration, leading_since: Instant) -> Self {
         Self {
             lease_max,
+            probation: Duration::ZERO,
             leading_since,
             workers: BTreeMap::new(),
             left: BTreeSet::new(),
             fenced: BTreeSet::new(),
+            lapses: BTreeMap::new(),
         }
+    }
+
+    /// How long a worker has to be here before senders are moved to it for balance. Each end of its lease doubles it:
+    /// who comes and goes does not make senders come and go.
+    pub(crate) const fn with_probation(mut self, probation: Duration) -> Self {
+        self.probation = probation;
+        self
     }
 
     /// A worker says hello, or says it again under the same id.
@@ -157,6 +183,13 @@ impl WorkerTable {
         if !self.is_settling(now) {
             self.left.clear();
         }
+        let remembered = self.probation * LAPSE_PROBATIONS;
+        self.lapses.retain(|_, lapses| now.saturating_duration_since(lapses.last) < remembered);
+        for worker in expired.iter().take(WORKERS_MAX.saturating_sub(self.lapses.len())) {
+            let lapses =
+                self.lapses.entry(worker.worker_id.clone()).or_insert(Lapses { count: 0, last: now });
+            *lapses = Lapses { count: lapses.count.saturating_add(1), last: now };
+        }
         expired
     }
 
@@ -172,6 +205,17 @@ impl WorkerTable {
         let left = self.left.iter().map(|worker_id| (worker_id.clone(), Standing::Dead));
         let fenced = self.fenced.iter().map(|worker_id| (worker_id.clone(), Standing::Dead));
         Liveness::new(left.chain(standings).chain(fenced).collect(), self.is_settling(now))
+            .with_newcomers(self.newcomers(now))
+    }
+
+    fn newcomers(&self, now: Instant) -> BTreeSet<String> {
+        let is_new = |worker_id: &String, worker: &Worker| {
+            let doublings = self.lapses.get(worker_id).map_or(0, |lapses| lapses.count.min(DOUBLINGS_MAX));
+            let probation = self.probation * (1 << doublings);
+            worker.since.is_some_and(|since| now.saturating_duration_since(since) < probation)
+        };
+        let newcomers = self.workers.iter().filter(|(worker_id, worker)| is_new(worker_id, worker));
+        newcomers.map(|(worker_id, _)| worker_id.clone()).collect()
     }
 
     /// Shuts these workers out until [`WorkerTable::unfence`]: their senders are about to be given away. False, and
@@ -214,6 +258,7 @@ impl WorkerTable {
             return Err(WorkerRefusal::TooMany);
         }
         self.left.remove(worker_id);
+        let since = (!self.is_settling(now)).then_some(now);
         let worker = self.workers.entry(worker_id.to_owned()).or_insert_with(|| Worker {
             info: WorkerInfo {
                 worker_id: worker_id.to_owned(),
@@ -227,6 +272,7 @@ impl WorkerTable {
             },
             sequence: 0,
             last_seen: now,
+            since,
         });
         worker.last_seen = worker.last_seen.max(now);
         worker.info.last_seen_ms = now_ms;
@@ -295,6 +341,27 @@ mod tests {
         let touched = table.touch("w", &beat(4), at(start, 2)).unwrap();
         assert!(!touched.newest);
         assert_eq!(table.liveness(at(start, 3).0).standing("w"), Standing::Draining);
+    }
+
+    #[test]
+    fn who_comes_and_goes_has_to_stay_longer_each_time() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start).with_probation(Duration::from_secs(10));
+        let newcomer = |table: &WorkerTable, ms| table.newcomers(at(start, ms).0).contains("w");
+        table.register("w", "", "", at(start, 100)).unwrap();
+        assert!(!newcomer(&table, 100), "it may have been here before this leader");
+        table.expire(at(start, 5_000).0);
+        table.register("w", "", "", at(start, 6_000)).unwrap();
+        assert!(newcomer(&table, 25_999) && !newcomer(&table, 26_000));
+        table.expire(at(start, 30_000).0);
+        table.register("w", "", "", at(start, 40_000)).unwrap();
+        assert!(newcomer(&table, 79_999) && !newcomer(&table, 80_000));
+        table.expire(at(start, 2_000_000).0);
+        table.expire(at(start, 9_000_000).0);
+        table.register("w", "", "", at(start, 9_000_000)).unwrap();
+        assert!(newcomer(&table, 9_009_999) && !newcomer(&table, 9_010_000));
+        table.register("v", "", "", at(start, 9_000_000)).unwrap();
+        assert_eq!(table.newcomers(at(start, 9_000_000).0).len(), 2);
     }
 
     #[test]

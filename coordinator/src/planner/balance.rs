@@ -1,28 +1,73 @@
-//! Balancing: one sender from the fullest worker, when the emptiest has at least two less.
+//! Balancing: senders from the fullest workers to the emptiest, while there are at least two between them.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
+use super::Balance;
 use super::inputs::Inputs;
-use super::place::Loads;
+use super::liveness::Liveness;
+use super::place::{Load, Loads};
 use crate::registry::{Sender, SenderId, State};
 
-/// The sender that should move, if any. Where it goes is decided when it is free: placing then finds the same gap.
+/// Moves under way at once: a worker that comes gets its share soon, and a cluster to which many come stays calm.
+pub(super) const MOVES_MAX: usize = 16;
+
+/// A sender that should move, and where to.
+pub(super) struct Move<'s> {
+    pub(super) sender_id: &'s SenderId,
+    pub(super) sender: &'s Sender,
+    pub(super) destination: String,
+}
+
+/// The senders that should move now: at most one from and one to each worker, none to a newcomer.
 pub(super) fn choose<'s>(
     state: &'s State,
     inputs: &Inputs<'s>,
-    loads: &Loads<'s>,
-) -> Option<(&'s SenderId, &'s Sender)> {
-    let (fullest, origin) =
-        loads.iter().max_by_key(|(worker_id, load)| (load.senders, Reverse(*worker_id)))?;
-    let (_, destination) = loads.iter().min_by_key(|(_, load)| load.senders)?;
-    if origin.senders - destination.senders <= 1 {
-        return None;
+    loads: &Loads,
+    liveness: &Liveness,
+) -> Vec<Move<'s>> {
+    let mut fullest: Vec<_> = loads.iter().collect();
+    fullest.sort_by_key(|(worker_id, load)| (Reverse(load.senders), *worker_id));
+    let mut emptiest: Vec<_> =
+        loads.iter().filter(|(worker_id, _)| !liveness.is_newcomer(worker_id)).collect();
+    emptiest.sort_by_key(|(worker_id, load)| (load.senders, *worker_id));
+    let total: usize = fullest.iter().map(|(_, load)| load.senders).sum();
+    let (least, most) = (total / fullest.len().max(1), total.div_ceil(fullest.len().max(1)));
+    let pairs = fullest.into_iter().zip(emptiest).take(MOVES_MAX).enumerate();
+    let unequal = pairs.take_while(|(number, ((_, origin), (_, destination)))| {
+        // Beside the first, only moves that every way to balance contains.
+        let needed = origin.senders > most && destination.senders < least;
+        origin.senders > destination.senders + 1 && (*number == 0 || needed)
+    });
+    let pairs: BTreeMap<&str, _> =
+        unequal.map(|(_, ((worker_id, origin), to))| (worker_id.as_str(), (origin, to))).collect();
+    if pairs.is_empty() {
+        return Vec::new();
     }
-    let owned = state.senders.iter().filter(|(_, sender)| sender.owner.as_ref() == Some(fullest));
-    owned.max_by_key(|(sender_id, _)| {
-        let pchannels = inputs.pchannels(sender_id);
-        // What it reads together with others there is lost, what it finds at the other side is won.
-        let (lost, won) = (origin.shared(pchannels, 2), destination.shared(pchannels, 1));
-        (won.cast_signed() - lost.cast_signed(), Reverse(*sender_id))
-    })
+    let mut best: BTreeMap<&str, (isize, Move<'s>)> = BTreeMap::new();
+    for (sender_id, sender) in &state.senders {
+        let Some(owner) = sender.owner.as_deref() else { continue };
+        let Some((origin, (destination_id, destination))) = pairs.get(owner) else { continue };
+        let gain = gain(inputs, sender_id, origin, destination);
+        if best.get(owner).is_none_or(|(most, _)| gain > *most) {
+            let destination = (*destination_id).clone();
+            best.insert(owner, (gain, Move { sender_id, sender, destination }));
+        }
+    }
+    best.into_values().map(|(_, found)| found).collect()
+}
+
+impl Balance {
+    /// Where a sender that was taken for balance is to go, if it still can.
+    pub(super) fn destination_of(&self, sender_id: &str, liveness: &Liveness) -> Option<&str> {
+        let destination = self.under_way.get(sender_id)?;
+        liveness.accepts(destination).then_some(destination)
+    }
+}
+
+/// What it reads together with others there is lost, what it finds at the other side is won.
+fn gain(inputs: &Inputs<'_>, sender_id: &str, origin: &Load, destination: &Load) -> isize {
+    let pchannels = inputs.pchannels(sender_id);
+    let (lost, won) = (origin.shared(pchannels, 2), destination.shared(pchannels, 1));
+    won.cast_signed() - lost.cast_signed()
 }

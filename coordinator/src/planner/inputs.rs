@@ -1,21 +1,31 @@
 //! Which source pchannels feed which sender.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::registry::{ShardPhase, State};
 
+/// A source pchannel, by its number within one plan.
+pub(super) type Pchannel = usize;
+
 /// Source pchannels by sender, of active shards only; none for a sender that only has to tell a drop.
 pub(super) struct Inputs<'a> {
-    by_sender: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    none: BTreeSet<&'a str>,
+    /// Looked up, never walked through.
+    by_sender: HashMap<&'a str, Vec<Pchannel>>,
+    pchannel_count: usize,
 }
 
 impl<'a> Inputs<'a> {
     pub(super) fn of(state: &'a State) -> Self {
-        let mut by_sender: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut numbers: BTreeMap<&str, Pchannel> = BTreeMap::new();
+        let mut by_sender: HashMap<&str, Vec<Pchannel>> = HashMap::with_capacity(state.senders.len());
         for (shard_id, shard) in &state.shards {
             if shard.phase == ShardPhase::Active {
-                by_sender.entry(&shard.sender_id).or_default().insert(source_pchannel(shard_id));
+                let next = numbers.len();
+                let number = *numbers.entry(source_pchannel(shard_id)).or_insert(next);
+                let pchannels = by_sender.entry(&shard.sender_id).or_default();
+                if !pchannels.contains(&number) {
+                    pchannels.push(number);
+                }
             }
         }
         // What has been dropped takes a sender, too: it has to be told.
@@ -24,15 +34,19 @@ impl<'a> Inputs<'a> {
                 by_sender.entry(sender_id).or_default();
             }
         }
-        Self { by_sender, none: BTreeSet::new() }
+        Self { by_sender, pchannel_count: numbers.len() }
     }
 
     pub(super) fn is_runnable(&self, sender_id: &str) -> bool {
         self.by_sender.contains_key(sender_id)
     }
 
-    pub(super) fn pchannels(&self, sender_id: &str) -> &BTreeSet<&'a str> {
-        self.by_sender.get(sender_id).unwrap_or(&self.none)
+    pub(super) fn pchannels(&self, sender_id: &str) -> &[Pchannel] {
+        self.by_sender.get(sender_id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) const fn pchannel_count(&self) -> usize {
+        self.pchannel_count
     }
 }
 

@@ -23,19 +23,26 @@ pub struct Liveness {
     pub(super) workers: BTreeMap<String, Standing>,
     pub(super) released: BTreeSet<(SenderId, u64)>,
     pub(super) unknown_may_live: bool,
+    pub(super) newcomers: BTreeSet<String>,
 }
 
 impl Liveness {
     /// `workers`: those that were heard of and are not forgotten. `unknown_may_live`: the leader is too young to
     /// call a worker dead that it never heard of.
     pub fn new(workers: BTreeMap<String, Standing>, unknown_may_live: bool) -> Self {
-        Self { workers, released: BTreeSet::new(), unknown_may_live }
+        Self { workers, unknown_may_live, ..Self::default() }
     }
 
     /// Adds senders (with their epoch) that their owner, or last owner, verifiably does not run, though its last word
     /// never came.
     pub fn with_released(mut self, released: BTreeSet<(SenderId, u64)>) -> Self {
         self.released = released;
+        self
+    }
+
+    /// Names the workers that have not proved to stay: they take what has nobody, and nothing from others.
+    pub fn with_newcomers(mut self, newcomers: BTreeSet<String>) -> Self {
+        self.newcomers = newcomers;
         self
     }
 
@@ -58,7 +65,15 @@ impl Liveness {
         accepting.map(|(worker_id, _)| worker_id.as_str())
     }
 
-    pub(super) fn is_released(&self, sender_id: &str, epoch: u64) -> bool {
-        self.released.iter().any(|(id, of_epoch)| id == sender_id && *of_epoch == epoch)
+    pub(super) fn accepts(&self, worker_id: &str) -> bool {
+        self.workers.get(worker_id) == Some(&Standing::Accepting)
+    }
+
+    pub(super) fn is_newcomer(&self, worker_id: &str) -> bool {
+        self.newcomers.contains(worker_id)
+    }
+
+    pub(super) fn is_released(&self, sender_id: &SenderId, epoch: u64) -> bool {
+        !self.released.is_empty() && self.released.contains(&(sender_id.clone(), epoch))
     }
 }

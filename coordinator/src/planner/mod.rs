@@ -1,7 +1,7 @@
 //! Who gets which sender. Owns the decision and nothing else: no clock, no IO, no memory between two plans.
 //!
 //! Run by the leader alone; the result is replicated, never the computation. In this order: take away what must
-//! move or has nothing to do, place what is free, and only when nothing else is under way, balance by one move.
+//! move or has nothing to do, place what is free, and only when nothing else is under way, balance by a few moves.
 //!
 //! A sender is the only writer of its pchannel, so a move is origin-first: the owner is taken away, the worker
 //! stops and says so, and only then somebody else gets the sender. The word of a dead worker is not awaited.
@@ -39,8 +39,8 @@ pub struct Plan {
     pub assignments: Vec<Assign>,
     /// Senders that have work, get no owner by this plan, and why.
     pub waiting: BTreeMap<SenderId, Waiting>,
-    /// The worker that gives a sender away for balance, if there is such a move.
-    pub balanced: Option<SenderId>,
+    /// Senders that are taken away for balance, and where they are to go.
+    pub balanced: BTreeMap<SenderId, String>,
     /// Workers whose senders are taken because they are dead. Until the plan is committed they must not be told
     /// that they may go on.
     pub taken_from: BTreeSet<String>,
@@ -60,18 +60,35 @@ enum Verdict {
     Idle,
 }
 
-/// Decides new owners. `may_balance` is false while a former balance move cools down.
-pub fn plan(state: &State, liveness: &Liveness, may_balance: bool) -> Plan {
+/// What the leader remembers of its moves for balance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// New ones may begin: the last ones have cooled down.
+    pub may_begin: bool,
+    /// [`Plan::balanced`] of former plans, as long as these senders have no owner. Forgotten with the leader: they are
+    /// placed like any other then.
+    pub under_way: BTreeMap<SenderId, String>,
+}
+
+/// Decides new owners.
+pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
     let inputs = Inputs::of(state);
     let mut plan = Plan::default();
-    let mut loads = place::Loads::new(liveness.accepting());
+    let mut loads = place::Loads::new(liveness.accepting(), inputs.pchannel_count());
     let mut free = Vec::new();
     for (sender_id, sender) in &state.senders {
         match verdict(sender_id, sender, inputs.is_runnable(sender_id), liveness) {
             Verdict::Keep => loads.add(sender.owner.as_deref(), inputs.pchannels(sender_id)),
             Verdict::TakeAway => plan.assignments.push(assign(sender_id, sender, None)),
-            Verdict::Free => free.push((sender_id, sender)),
+            Verdict::Free => match balance.destination_of(sender_id, liveness) {
+                Some(destination) => {
+                    loads.add(Some(destination), inputs.pchannels(sender_id));
+                    plan.give(sender_id, sender, destination, liveness);
+                }
+                None => free.push((sender_id, sender)),
+            },
             Verdict::Wait(worker_id) => {
+                loads.add(balance.destination_of(sender_id, liveness), inputs.pchannels(sender_id));
                 plan.waiting.insert(sender_id.clone(), Waiting::FinalWord { worker_id });
             }
             Verdict::Idle => {}
@@ -79,19 +96,17 @@ pub fn plan(state: &State, liveness: &Liveness, may_balance: bool) -> Plan {
     }
     place_free(&mut plan, &mut loads, &free, &inputs, liveness);
     let quiet = plan.assignments.is_empty() && plan.waiting.is_empty();
-    if quiet
-        && may_balance
-        && !liveness.is_settling()
-        && let Some((sender_id, sender)) = balance::choose(state, &inputs, &loads)
-    {
-        plan.assignments.push(assign(sender_id, sender, None));
-        plan.balanced = Some(sender_id.clone());
+    if quiet && balance.may_begin && !liveness.is_settling() {
+        for chosen in balance::choose(state, &inputs, &loads, liveness) {
+            plan.assignments.push(assign(chosen.sender_id, chosen.sender, None));
+            plan.balanced.insert(chosen.sender_id.clone(), chosen.destination);
+        }
     }
     plan.assignments.sort_by(|a, b| a.sender_id.cmp(&b.sender_id));
     plan
 }
 
-fn verdict(sender_id: &str, sender: &Sender, runnable: bool, liveness: &Liveness) -> Verdict {
+fn verdict(sender_id: &SenderId, sender: &Sender, runnable: bool, liveness: &Liveness) -> Verdict {
     let Some(owner) = &sender.owner else {
         return if runnable { unowned(sender_id, sender, liveness) } else { Verdict::Idle };
     };
@@ -115,7 +130,7 @@ fn verdict(sender_id: &str, sender: &Sender, runnable: bool, liveness: &Liveness
     }
 }
 
-fn unowned(sender_id: &str, sender: &Sender, liveness: &Liveness) -> Verdict {
+fn unowned(sender_id: &SenderId, sender: &Sender, liveness: &Liveness) -> Verdict {
     if sender.stopped || liveness.is_released(sender_id, sender.epoch) {
         return Verdict::Free;
     }
@@ -125,23 +140,30 @@ fn unowned(sender_id: &str, sender: &Sender, liveness: &Liveness) -> Verdict {
     }
 }
 
-fn place_free<'a>(
+fn place_free(
     plan: &mut Plan,
-    loads: &mut place::Loads<'a>,
+    loads: &mut place::Loads,
     free: &[(&SenderId, &Sender)],
-    inputs: &Inputs<'a>,
+    inputs: &Inputs<'_>,
     liveness: &Liveness,
 ) {
     let pchannels: Vec<_> = free.iter().map(|(sender_id, _)| inputs.pchannels(sender_id)).collect();
     for ((sender_id, sender), chosen) in free.iter().zip(loads.place(&pchannels)) {
-        let Some(worker_id) = chosen else {
-            plan.waiting.insert((*sender_id).clone(), Waiting::NoWorker);
-            continue;
-        };
-        if !sender.stopped {
-            plan.taken_from.extend(dead_holder(sender, liveness));
+        match chosen {
+            Some(worker_id) => plan.give(sender_id, sender, &worker_id, liveness),
+            None => {
+                plan.waiting.insert((*sender_id).clone(), Waiting::NoWorker);
+            }
         }
-        plan.assignments.push(assign(sender_id, sender, Some(worker_id)));
+    }
+}
+
+impl Plan {
+    fn give(&mut self, sender_id: &SenderId, sender: &Sender, worker_id: &str, liveness: &Liveness) {
+        if !sender.stopped {
+            self.taken_from.extend(dead_holder(sender, liveness));
+        }
+        self.assignments.push(assign(sender_id, sender, Some(worker_id.to_owned())));
     }
 }
 

@@ -1,67 +1,72 @@
 //! Placing free senders: as even as possible, and within that, beside senders that read the same source pchannels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::inputs::Pchannel;
 
 /// What each accepting worker has.
-pub(super) struct Loads<'a> {
-    workers: BTreeMap<String, Load<'a>>,
+pub(super) struct Loads {
+    workers: BTreeMap<String, Load>,
 }
 
 /// What one worker has.
 #[derive(Default)]
-pub(super) struct Load<'a> {
+pub(super) struct Load {
     /// Number of senders with work.
     pub(super) senders: usize,
-    /// How many of them read a source pchannel.
-    readers: BTreeMap<&'a str, usize>,
+    /// How many of them read a source pchannel, by its number.
+    readers: Vec<usize>,
 }
 
-impl<'a> Load<'a> {
+impl Load {
     /// How many of these pchannels the worker reads with at least `others` senders.
-    pub(super) fn shared(&self, pchannels: &BTreeSet<&'a str>, others: usize) -> usize {
-        let read_enough =
-            |pchannel: &&&str| self.readers.get(**pchannel).is_some_and(|count| *count >= others);
-        pchannels.iter().filter(read_enough).count()
+    pub(super) fn shared(&self, pchannels: &[Pchannel], others: usize) -> usize {
+        let count = |pchannel: &Pchannel| self.readers.get(*pchannel).copied().unwrap_or(0);
+        pchannels.iter().filter(|pchannel| count(pchannel) >= others).count()
     }
 
-    fn add(&mut self, pchannels: &BTreeSet<&'a str>) {
+    fn add(&mut self, pchannels: &[Pchannel]) {
         self.senders += 1;
         for pchannel in pchannels {
-            *self.readers.entry(pchannel).or_default() += 1;
+            if let Some(count) = self.readers.get_mut(*pchannel) {
+                *count += 1;
+            }
         }
     }
 }
 
-impl<'a> Loads<'a> {
-    pub(super) fn new<'w>(workers: impl Iterator<Item = &'w str>) -> Self {
-        Self { workers: workers.map(|worker_id| (worker_id.to_owned(), Load::default())).collect() }
+impl Loads {
+    pub(super) fn new<'w>(workers: impl Iterator<Item = &'w str>, pchannel_count: usize) -> Self {
+        let empty = || Load { senders: 0, readers: vec![0; pchannel_count] };
+        Self { workers: workers.map(|worker_id| (worker_id.to_owned(), empty())).collect() }
     }
 
-    /// Counts a sender that stays; owners that accept nothing are of no interest.
-    pub(super) fn add(&mut self, owner: Option<&str>, pchannels: &BTreeSet<&'a str>) {
+    /// Counts a sender that stays, or is to come; owners that accept nothing are of no interest.
+    pub(super) fn add(&mut self, owner: Option<&str>, pchannels: &[Pchannel]) {
         if let Some(load) = owner.and_then(|owner| self.workers.get_mut(owner)) {
             load.add(pchannels);
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Load<'a>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Load)> {
         self.workers.iter()
     }
 
     /// A worker for each, in order; `None` for all if there is no worker.
-    pub(super) fn place(&mut self, free: &[&BTreeSet<&'a str>]) -> Vec<Option<String>> {
+    pub(super) fn place(&mut self, free: &[&[Pchannel]]) -> Vec<Option<String>> {
         let (level, mut extra) = self.fill_level(free.len());
+        // Numbers instead of names: this loop goes over all workers for each sender.
+        let mut workers: Vec<(&String, &mut Load)> = self.workers.iter_mut().collect();
         free.iter()
             .map(|pchannels| {
-                let candidate = self
-                    .workers
+                let candidates = workers
                     .iter_mut()
-                    .filter(|(_, load)| load.senders < level || (load.senders == level && extra > 0))
-                    .max_by(|(id_a, a), (id_b, b)| {
-                        let shared = a.shared(pchannels, 1).cmp(&b.shared(pchannels, 1));
-                        shared.then(b.senders.cmp(&a.senders)).then(id_b.cmp(id_a))
-                    });
-                let (worker_id, load) = candidate?;
+                    .enumerate()
+                    .filter(|(_, (_, load))| load.senders < level || (load.senders == level && extra > 0));
+                let (_, (worker_id, load)) = candidates.max_by_key(|(number, (_, load))| {
+                    (load.shared(pchannels, 1), Reverse(load.senders), Reverse(*number))
+                })?;
                 if load.senders == level {
                     extra -= 1;
                 }
@@ -96,9 +101,9 @@ impl<'a> Loads<'a> {
 mod tests {
     use super::*;
 
-    fn loads(senders: &[usize]) -> Loads<'static> {
+    fn loads(senders: &[usize]) -> Loads {
         let load = |(index, senders): (usize, &usize)| {
-            (format!("w{index}"), Load { senders: *senders, readers: BTreeMap::new() })
+            (format!("w{index}"), Load { senders: *senders, readers: vec![0; 2] })
         };
         Loads { workers: senders.iter().enumerate().map(load).collect() }
     }
@@ -114,9 +119,7 @@ mod tests {
 
     #[test]
     fn readers_of_one_pchannel_meet_while_the_balance_allows() {
-        let a = BTreeSet::from(["a"]);
-        let b = BTreeSet::from(["b"]);
-        let chosen = loads(&[0, 0]).place(&[&a, &b, &b, &a]);
+        let chosen = loads(&[0, 0]).place(&[&[0], &[1], &[1], &[0]]);
         let names: Vec<_> = chosen.iter().flatten().map(String::as_str).collect();
         assert_eq!(names, ["w0", "w1", "w1", "w0"]);
     }
