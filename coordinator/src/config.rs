@@ -57,6 +57,8 @@ pub struct CoordinatorConfig {
     pub target_connect_timeout_ms: u64,
     /// How long one request to a target may take, in milliseconds.
     pub target_request_timeout_ms: u64,
+    /// For how long `get` and `list` warn of a foreign write to a task's target channels, in milliseconds.
+    pub foreign_shown_ms: u64,
     /// Most series of one metric; what exceeds it is summed up as `_other`.
     pub metrics_series_max: usize,
     /// A lone `*` in `collection_infos` selects every database and not only `default`.
@@ -93,6 +95,7 @@ impl Default for CoordinatorConfig {
             catalog_poll_ms: 5_000,
             target_connect_timeout_ms: 10_000,
             target_request_timeout_ms: 10_000,
+            foreign_shown_ms: 600_000,
             metrics_series_max: 10_000,
             star_means_every_database: true,
             source: SourceConfig::default(),

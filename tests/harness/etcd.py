@@ -43,6 +43,13 @@ class Etcd:
             found = json.load(answer).get("kvs", [])
         return [base64.b64decode(kv["key"]).decode() for kv in found]
 
+    def put(self, key: str, value: bytes) -> None:
+        """By the same gateway."""
+        encode = base64.b64encode
+        body = {"key": encode(key.encode()).decode(), "value": encode(value).decode()}
+        request = urllib.request.Request(f"http://{self.endpoint}/v3/kv/put", json.dumps(body).encode())
+        urllib.request.urlopen(request, timeout=5).close()
+
     def _healthy(self) -> bool:
         self.process.check_alive()
         with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=2) as answer:

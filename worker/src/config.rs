@@ -32,6 +32,14 @@ pub struct WorkerConfig {
     pub connect_timeout_ms: u64,
     /// How far ahead of its clock a sender asks to go, at least.
     pub lookahead_ms_min: u64,
+    /// How often a target is asked for its clock, in milliseconds; every second while rows wait for it.
+    pub target_clock_interval_ms: u64,
+    /// How far ahead of the target's clock a call may lie, in milliseconds. From 2000 on the target refuses its rows
+    /// (`dataCoord.segment.assignmentExpiration` there).
+    pub target_ahead_ms_max: u64,
+    /// How long a message that the sender of a target channel did not write may wait for its explanation, the
+    /// creation of a collection there, in milliseconds.
+    pub foreign_grace_ms: u64,
     /// How long a shutdown waits for the senders to finish.
     pub drain_timeout_ms: u64,
 }
@@ -52,6 +60,9 @@ impl Default for WorkerConfig {
             backoff_ms_max: 5_000,
             connect_timeout_ms: 10_000,
             lookahead_ms_min: 5_000,
+            target_clock_interval_ms: 5_000,
+            target_ahead_ms_max: 1_800,
+            foreign_grace_ms: 5_000,
             drain_timeout_ms: 10_000,
         }
     }

@@ -12,6 +12,6 @@ pub(super) async fn get(state: &AppState, data: &Fields<'_>) -> Result<Value, Ap
     state.current().await?;
     let task = state.registry.read(|registry| registry.tasks.get(&task_id).cloned());
     let task = task.ok_or_else(|| task_id::not_found(&task_id))?;
-    let view = task_view::of(&task, state.reason(&task_id));
+    let view = task_view::of(&task, state.remarks(&task_id));
     Ok(json!({ "Task": view, "task": view }))
 }

@@ -12,6 +12,6 @@ pub(super) async fn list(state: &AppState) -> Result<Value, ApiError> {
     state.current().await?;
     let mut tasks: Vec<Task> = state.registry.read(|registry| registry.tasks.values().cloned().collect());
     tasks.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
-    let views: Vec<Value> = tasks.iter().map(|task| task_view::of(task, state.reason(&task.id))).collect();
+    let views: Vec<Value> = tasks.iter().map(|task| task_view::of(task, state.remarks(&task.id))).collect();
     Ok(json!({ "tasks": views }))
 }

@@ -45,6 +45,7 @@ use answer::{Answer, ApiError};
 pub use maintenance::SetLogLevel;
 use metrics::RequestMetrics;
 use probe::TargetProber;
+use task_view::Remarks;
 
 /// What the parts of the process give to the HTTP side.
 pub struct AppParts {
@@ -87,9 +88,16 @@ impl AppState {
         self.registry.linearizable().await.map_err(|error| ApiError::NoLeader(error.to_string()))
     }
 
-    /// Why a task does not go on, if there is a reason.
-    fn reason(&self, task_id: &str) -> Option<String> {
-        self.leader.task_reason(task_id).map(|reason| reason.message)
+    /// What the leader has to say of a task.
+    fn remarks(&self, task_id: &str) -> Remarks {
+        let foreign = self.leader.foreign_writes();
+        let warnings = if foreign.is_empty() {
+            Vec::new()
+        } else {
+            let times = (self.now_ms(), self.config.foreign_shown_ms);
+            self.registry.read(|registry| crate::leader::warnings_of(registry, task_id, &foreign, times))
+        };
+        Remarks { reason: self.leader.task_reason(task_id).map(|reason| reason.message), warnings }
     }
 }
 

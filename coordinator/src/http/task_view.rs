@@ -16,8 +16,17 @@ pub(super) fn state_name(state: TaskState) -> &'static str {
     }
 }
 
-/// The task, with `reason` only if there is one.
-pub(super) fn of(task: &Task, reason: Option<String>) -> Value {
+/// What is said of a task besides what it is.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// What keeps it from going on.
+    pub reason: Option<String>,
+    /// What its owner should know although it goes on.
+    pub warnings: Vec<String>,
+}
+
+/// The task, with `reason` and `warnings` only if there are any.
+pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     let spec = &task.spec;
     let mut view = json!({
         "task_id": task.id,
@@ -33,8 +42,11 @@ pub(super) fn of(task: &Task, reason: Option<String>) -> Value {
         "buffer_config": { "period": spec.buffer_period_s, "size": spec.buffer_bytes },
         "disable_auto_start": spec.disable_auto_start,
     });
-    if let Some(reason) = reason {
+    if let Some(reason) = remarks.reason {
         view["reason"] = Value::String(reason);
+    }
+    if !remarks.warnings.is_empty() {
+        view["warnings"] = remarks.warnings.into();
     }
     view
 }

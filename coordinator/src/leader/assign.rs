@@ -121,6 +121,7 @@ impl Planning<'_> {
         leading.registry.read(|state| {
             let mut board = leading.shared.board();
             board.retain_current(state);
+            leading.shared.foreign().retain_current(state);
             let observed = Observed {
                 board: &board,
                 connection_errors: &connection_errors,

@@ -38,6 +38,8 @@ pub struct SenderInfo {
     pub reported_ms: u64,
     /// What keeps the whole sender from going on.
     pub error: Option<TaskReason>,
+    /// How far the newest source timestamp that it read lies ahead of the target's clock, in milliseconds.
+    pub source_ahead_ms: u64,
     /// Its shards.
     pub shards: Vec<ShardInfo>,
 }
@@ -73,6 +75,11 @@ pub(crate) fn split_shard_id(shard_id: &str) -> (&str, &str) {
     shard_id.rsplit_once('/').unwrap_or(("", shard_id))
 }
 
+/// `{target_id}/{target pchannel}` in its two parts.
+pub(crate) fn split_sender_id(sender_id: &str) -> (&str, &str) {
+    sender_id.rsplit_once('/').unwrap_or(("", sender_id))
+}
+
 /// The last reports.
 #[derive(Default)]
 pub(crate) struct Board {
@@ -97,6 +104,7 @@ impl Board {
             tick: report.tick,
             reported_ms: now_ms,
             error: TaskReason::from_wire(report.error.clone()),
+            source_ahead_ms: report.source_ahead_ms,
             shards: report.shards.iter().map(shard_info).collect(),
         };
         let changed = match former {

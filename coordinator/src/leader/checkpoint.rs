@@ -121,9 +121,7 @@ mod tests {
                 confirmed: 40,
                 ..ShardReport::default()
             }],
-            settled_version: 0,
-            told_drops: Vec::new(),
-            error: None,
+            ..SenderReport::default()
         }
     }
 

@@ -21,6 +21,7 @@ mod commit;
 mod connections;
 mod desired;
 mod desired_cache;
+mod foreign;
 mod leadership;
 mod leadership_check;
 mod leading;
@@ -32,8 +33,10 @@ mod sessions;
 mod shared;
 mod tenure;
 mod traffic;
+mod utc;
 mod view;
 mod wall_clock;
+mod warnings;
 mod workers;
 
 #[cfg(test)]
@@ -44,12 +47,15 @@ mod simulation;
 mod tests;
 
 pub use board::{MissingPartitions, SenderInfo, ShardInfo};
+pub use foreign::ForeignWrites;
 pub use reason::TaskReason;
 pub use traffic::{OTHER, TrafficCount, TrafficCounter, TrafficKey};
 pub use view::{LeaderView, SenderError};
 pub use workers::WorkerInfo;
 
+pub(crate) use board::split_sender_id;
 pub(crate) use catalog_duty::CatalogParts;
 pub(crate) use leadership::{LeaderParts, Leadership};
 pub(crate) use leading::Times;
 pub(crate) use sessions::Sessions;
+pub(crate) use warnings::warnings_of;

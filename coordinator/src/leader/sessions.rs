@@ -143,6 +143,7 @@ fn take_reports(leading: &Leading, worker_id: &str, reports: Vec<SenderReport>) 
     let mut batch = None;
     for report in reports {
         missing_changed |= leading.shared.board().put(worker_id, &report, reported_ms);
+        note_foreign_writes(leading, &report, reported_ms);
         hurry |= is_final(&report);
         batch = Some(leading.shared.pending().put(worker_id, report));
     }
@@ -153,6 +154,14 @@ fn take_reports(leading: &Leading, worker_id: &str, reports: Vec<SenderReport>) 
         leading.commit_now.notify_one();
     }
     batch
+}
+
+/// To a former owner its successor is somebody else.
+fn note_foreign_writes(leading: &Leading, report: &SenderReport, reported_ms: u64) {
+    let epoch = leading.shared.board().get(&report.sender_id).map(|info| info.epoch);
+    if epoch == Some(report.epoch) {
+        leading.shared.foreign().put(report, reported_ms);
+    }
 }
 
 fn check_worker_id(worker_id: &str) -> Result<(), Status> {

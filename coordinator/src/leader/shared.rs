@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api_calls::ApiCalls;
 use super::board::Board;
+use super::foreign::ForeignTable;
 use super::pending::Pending;
 use super::reasons::Reasons;
 use super::release::Releases;
@@ -15,6 +16,7 @@ use super::workers::WorkerTable;
 pub(crate) struct Shared {
     workers: Mutex<WorkerTable>,
     board: Mutex<Board>,
+    foreign: Mutex<ForeignTable>,
     pending: Mutex<Pending>,
     releases: Mutex<Releases>,
     reasons: Mutex<Reasons>,
@@ -27,6 +29,7 @@ impl Shared {
         Self {
             workers: Mutex::new(workers),
             board: Mutex::default(),
+            foreign: Mutex::default(),
             pending: Mutex::default(),
             releases: Mutex::new(releases),
             reasons: Mutex::default(),
@@ -41,6 +44,10 @@ impl Shared {
 
     pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
         lock(&self.board)
+    }
+
+    pub(crate) fn foreign(&self) -> MutexGuard<'_, ForeignTable> {
+        lock(&self.foreign)
     }
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {

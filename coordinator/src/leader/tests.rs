@@ -227,9 +227,7 @@ fn report(sender: &SenderAssignment, phase: SenderPhase) -> SenderReport {
         takeover_clock: sender.clock + 1,
         tick: clock,
         shards: shards.collect(),
-        settled_version: 0,
-        told_drops: Vec::new(),
-        error: None,
+        ..SenderReport::default()
     }
 }
 

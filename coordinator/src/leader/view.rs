@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::board::{MissingPartitions, SenderInfo};
+use super::foreign::ForeignWrites;
 use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
@@ -83,6 +84,11 @@ impl LeaderView {
     /// The last report of every sender, by sender id.
     pub fn senders(&self) -> Vec<SenderInfo> {
         self.with(|shared| shared.board().infos()).unwrap_or_default()
+    }
+
+    /// What others wrote to target channels, by the channel's sender; only where there was any.
+    pub fn foreign_writes(&self) -> BTreeMap<SenderId, ForeignWrites> {
+        self.with(|shared| shared.foreign().snapshot()).unwrap_or_default()
     }
 
     /// The senders that cannot go on, by sender id.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
+use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use crate::session::{BootInstant, Fence};
@@ -10,13 +11,19 @@ use crate::session::{BootInstant, Fence};
 /// A shorter call than this is not worth starting: its deadline would come before most answers.
 const CALL_MIN: Duration = Duration::from_millis(100);
 
+/// A refused call that lies this far ahead of the target's clock was refused for that. The limit is 2 s, and some time
+/// has passed since the refusal.
+const AHEAD_MS_MIN: u64 = 1_500;
+
 /// What became of a call.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The target has all of it.
-    Acknowledged { position: ReplicatePosition, messages: u64 },
+    Acknowledged { position: ReplicatePosition },
     /// It certainly did nothing.
     NotSent(ClientError),
+    /// It did nothing, because its timestamps lie too far ahead of the target's clock, which is this one.
+    Ahead(Timestamp),
     /// It may have been executed, in whole or in part.
     Unknown(ClientError),
     /// There was no lease; nothing was sent.
@@ -31,11 +38,22 @@ pub(crate) async fn replicate(
     timeout_max: Duration,
 ) -> Outcome {
     let Some(timeout) = timeout_within(&fence, timeout_max) else { return Outcome::NoLease };
-    let messages = request.msgs.len() as u64;
+    let end_ts = request.end_ts;
     match client.replicate(request, timeout).await {
-        Ok(position) => Outcome::Acknowledged { position, messages },
+        Ok(position) => Outcome::Acknowledged { position },
         Err(error) if is_unknown(&error) => Outcome::Unknown(error),
+        Err(error @ ClientError::NoSegment { .. }) => why_no_segment(&client, end_ts, error).await,
         Err(error) => Outcome::NotSent(error),
+    }
+}
+
+/// The target says the same of a collection that it does not know as of a call that lies too far ahead of its clock.
+async fn why_no_segment(client: &MilvusClient, end_ts: Timestamp, error: ClientError) -> Outcome {
+    match client.server_time().await {
+        Ok(clock) if tso::physical_ms(end_ts) > tso::physical_ms(clock).saturating_add(AHEAD_MS_MIN) => {
+            Outcome::Ahead(clock)
+        }
+        _ => Outcome::NotSent(error),
     }
 }
 

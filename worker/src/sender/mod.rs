@@ -2,12 +2,14 @@
 //!
 //! `core` decides everything and does no IO. The rest is its shell: `run` turns the events of readers, target,
 //! session and time into calls of the core; `reader` reads one channel; `call` makes one call to the target within
-//! the lease; `takeover` and `log_end` find out what a core must know before it starts.
+//! the lease; `takeover` and `log_end` find out what a core must know before it starts; `foreign` and `target_clock`
+//! judge what the target tells besides.
 //! Only the owner of the epoch runs a sender, and nothing here decides who that is.
 
 mod backoff;
 mod call;
 mod core;
+mod foreign;
 mod handle;
 mod log_end;
 pub(crate) mod metrics;
@@ -15,6 +17,7 @@ mod problems;
 mod reader;
 mod run;
 mod takeover;
+mod target_clock;
 mod target_limits;
 #[cfg(test)]
 mod tests;

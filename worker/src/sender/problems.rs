@@ -9,6 +9,8 @@ use harrier_proto::harrier::v1::TaskError;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Target,
+    /// The clocks of source and target are apart.
+    Clock,
     Channel(String),
 }
 
@@ -30,10 +32,14 @@ impl Problems {
         self.at.remove(place).is_some()
     }
 
+    pub(crate) fn has(&self, place: &Place) -> bool {
+        self.at.contains_key(place)
+    }
+
     /// Forgets channels that are no longer read.
     pub(crate) fn retain_channels(&mut self, is_read: impl Fn(&str) -> bool) {
         self.at.retain(|place, _| match place {
-            Place::Target => true,
+            Place::Target | Place::Clock => true,
             Place::Channel(channel) => is_read(channel),
         });
     }

@@ -134,6 +134,7 @@ mod tests {
             tick: 0,
             reported_ms: 0,
             error: Some(reason(ErrorClass::Transient, 1)),
+            source_ahead_ms: 0,
             shards: vec![shard],
         };
         let tasks = BTreeMap::from([("t".to_owned(), reason(ErrorClass::Operator, 1000))]);

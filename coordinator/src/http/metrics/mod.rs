@@ -5,6 +5,7 @@
 mod cluster;
 mod registry;
 mod requests;
+mod targets;
 mod text;
 mod traffic;
 
@@ -57,7 +58,9 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
         .filter_map(|task_id| state.leader.task_reason(&task_id).map(|reason| (task_id, reason)))
         .collect();
     cluster::workers(exposition, &state.leader.workers(), now_ms);
-    cluster::errors(exposition, &reasons, &state.leader.senders(), now_ms);
+    let senders = state.leader.senders();
+    cluster::errors(exposition, &reasons, &senders, now_ms);
+    targets::render(exposition, &senders, &state.leader.foreign_writes());
     traffic::render(exposition, &state.leader.traffic());
     traffic::api_calls(exposition, &state.leader.api_calls());
 }

@@ -94,6 +94,10 @@ impl Clock {
         self.newest_on_log = self.newest_on_log.max(timestamp);
     }
 
+    pub(crate) fn newest_read(&self) -> Timestamp {
+        self.newest_read
+    }
+
     /// A source timestamp is on a log, though not read yet.
     pub(crate) fn observe_log_end(&mut self, timestamp: Timestamp) {
         self.newest_on_log = self.newest_on_log.max(timestamp);

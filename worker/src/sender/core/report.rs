@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::{SenderPhase, SenderReport, ShardReport, TaskError};
 
 use super::Core;
@@ -31,6 +32,7 @@ impl Core {
             error: None,
             settled_version: self.settled.version(),
             told_drops: self.told_drops(),
+            ..SenderReport::default()
         }
     }
 
@@ -48,6 +50,11 @@ impl Core {
                 since_ms: shard.fault_since_ms,
             }),
         }
+    }
+
+    /// The newest source timestamp that was read; 0 before the first.
+    pub(crate) fn newest_read(&self) -> Timestamp {
+        self.clock.newest_read()
     }
 
     /// Traffic since the last call.

@@ -31,6 +31,11 @@ impl Core {
         }
     }
 
+    /// The tick of the pack that `next_call` will take from, if one is ready.
+    pub(crate) fn next_tick(&self) -> Option<Timestamp> {
+        self.flights.front().filter(|flight| !flight.awaiting).map(|flight| flight.tick)
+    }
+
     /// When `next_call` may have something without any event before.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         let due = self.interval_end_ms().max(if self.changed { 0 } else { self.retry_ms });

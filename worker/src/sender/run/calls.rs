@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use harrier_milvus::client::{ClientError, Endpoint, MilvusClient, ReplicatePosition};
+use harrier_milvus::client::{ClientError, Endpoint, MilvusClient};
 use harrier_milvus::tso;
 use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ impl Runner {
     pub(super) fn keep_calling(&mut self, running: &mut Running, may_call: bool) {
         let now_ms = self.clock.now_ms();
         self.keep_limits(running);
+        self.keep_foreign(running);
         running.core.prepare(now_ms);
         if let Gate::Pause(until) = running.gate
             && until <= Instant::now()
@@ -28,7 +29,7 @@ impl Runner {
             running.gate = Gate::Open;
         }
         let open = running.call.is_none() && matches!(running.gate, Gate::Open);
-        if !open || !may_call {
+        if !open || !may_call || self.clock_wait_ms(running) > 0 {
             return;
         }
         let client = match &self.client {
@@ -43,6 +44,7 @@ impl Runner {
         if let Some(request) = running.core.next_call(now_ms) {
             let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
             let fence = self.context.fence.clone();
+            running.foreign.calling(request.msgs.len());
             running.call = Some(call::replicate(client, request, fence, timeout).boxed());
         }
     }
@@ -54,7 +56,7 @@ impl Runner {
 
     pub(super) fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
         match outcome {
-            Outcome::Acknowledged { position, messages } => {
+            Outcome::Acknowledged { position } => {
                 let before = running.core.acked_tick();
                 running.core.on_acknowledged();
                 let tick = running.core.acked_tick();
@@ -65,7 +67,7 @@ impl Runner {
                 if self.problems.clear(&Place::Target) {
                     tracing::info!(sender = self.assignment.sender_id, "the target takes messages again");
                 }
-                self.watch_positions(running, position, messages);
+                self.watch_position(running, position);
             }
             Outcome::NoLease => running.core.on_not_sent(),
             Outcome::NotSent(error) => {
@@ -73,6 +75,7 @@ impl Runner {
                 self.pause(running, &error);
             }
             Outcome::Unknown(error @ ClientError::TooLarge { .. }) => self.on_too_large(running, &error),
+            Outcome::Ahead(target_clock) => self.on_ahead(running, target_clock),
             Outcome::Unknown(error) => self.on_unknown(running, &error),
         }
     }
@@ -85,7 +88,7 @@ impl Runner {
         }
         self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
         self.reconnect();
-        running.last_position = None;
+        running.foreign.unknown_outcome();
         running.core.on_unknown_outcome();
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
@@ -105,19 +108,6 @@ impl Runner {
         tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
         self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
         running.gate = Gate::Pause(Instant::now() + wait);
-    }
-
-    /// Where the target's positions grow by one per message, a larger step tells of somebody else's write: the
-    /// target's own, after a change of its metadata, or that of an owner that should be gone.
-    fn watch_positions(&self, running: &mut Running, position: ReplicatePosition, messages: u64) {
-        let step = running.last_position.as_ref().and_then(|last| position.messages_since(last));
-        if let Some(foreign) = step.and_then(|step| step.checked_sub(messages)).filter(|foreign| *foreign > 0)
-        {
-            let sender = &self.assignment.sender_id;
-            tracing::debug!(sender, foreign, "messages on the target channel that this sender did not write");
-            metrics::foreign_messages(foreign);
-        }
-        running.last_position = Some(position);
     }
 
     /// Another connection; what the old one still holds back is thrown away.

@@ -3,6 +3,7 @@
 mod calls;
 mod readers;
 mod report;
+mod target;
 mod too_large;
 
 use std::collections::HashMap;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
+use harrier_milvus::client::{ClientError, MilvusClient};
+use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -21,10 +23,12 @@ use self::report::{PUBLISH_MS, never_began};
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
 use super::core::{Core, CoreConfig, CoreStart, FeedId, LogEnds};
+use super::foreign::ForeignWrites;
 use super::handle::{Command, SenderContext, starting_report};
 use super::problems::Problems;
 use super::reader::{ReaderEvent, ReaderTask};
 use super::takeover::{Findings, Takeover, Trouble};
+use super::target_clock::TargetClock;
 use super::time::{Monotonic, unix_ms};
 
 /// Beyond the timeout of a call that is on its way, what a stop may take.
@@ -64,7 +68,13 @@ struct Running {
     resting: HashMap<FeedId, Instant>,
     /// Input sets whose shards' log ends are being asked for.
     update: Option<BoxFuture<'static, (SenderAssignment, LogEnds)>>,
-    last_position: Option<ReplicatePosition>,
+    foreign: ForeignWrites,
+    /// Messages that somebody else wrote, and when that was last seen, in unix milliseconds.
+    foreign_messages: u64,
+    foreign_seen_ms: u64,
+    target_clock: TargetClock,
+    asking_clock: Option<BoxFuture<'static, Result<Timestamp, ClientError>>>,
+    source_ahead_ms: u64,
     published_ms: u64,
     stop: Option<Stop>,
 }
@@ -167,7 +177,12 @@ impl Runner {
             backoff: Backoff::new(config),
             resting: HashMap::new(),
             update: None,
-            last_position: None,
+            foreign: ForeignWrites::new(&self.assignment, self.context.config.foreign_grace_ms),
+            foreign_messages: 0,
+            foreign_seen_ms: 0,
+            target_clock: TargetClock::default(),
+            asking_clock: None,
+            source_ahead_ms: 0,
             published_ms: 0,
             stop: None,
         }
@@ -181,6 +196,9 @@ impl Runner {
             self.on_command(running, command);
         }
         self.keep_readers(running);
+        if may_call {
+            self.keep_target_clock(running);
+        }
         self.keep_calling(running, may_call);
         self.publish(running);
         if running.stop.is_some() && self.is_over(running) {
@@ -201,6 +219,7 @@ impl Runner {
                 running.core.update(&assignment, &ends, self.clock.now_ms());
                 self.take_assignment(assignment);
             }
+            answer = optional(&mut running.asking_clock) => self.on_target_clock(running, answer),
             () = settled(&mut running.gate) => running.gate = Gate::Open,
             Some(trouble) = self.troubles.1.recv() => self.note(trouble),
             () = call::lease(&fence), if leaseless => {}
@@ -221,13 +240,17 @@ impl Runner {
         if let Gate::Pause(until) = running.gate {
             wake = wake.min(until);
         }
-        wake
+        match self.clock_wait_ms(running) {
+            0 => wake,
+            wait_ms => wake.min(Instant::now() + Duration::from_millis(wait_ms)),
+        }
     }
 
     fn on_command(&mut self, running: &mut Running, command: Command) {
         match command {
             Command::Grant(horizon) => running.core.grant(horizon),
             Command::Update(assignment) => {
+                running.foreign.update(&assignment, self.clock.now_ms());
                 let takeover = self.takeover();
                 running.update = Some(
                     async move {

@@ -29,6 +29,9 @@ impl Runner {
         metrics::replay_windows(running.core.take_windows_opened());
         let mut report = running.core.report(self.clock.now_ms(), unix_ms());
         report.error = self.problems.worst();
+        report.foreign_messages = running.foreign_messages;
+        report.foreign_seen_ms = running.foreign_seen_ms;
+        report.source_ahead_ms = running.source_ahead_ms;
         report
     }
 }

@@ -16,7 +16,7 @@ impl Runner {
         // The limit of its log is met message by message; that of its gRPC server before the first one.
         let smaller = running.core.on_too_large(error.outcome_unknown());
         running.core.on_unknown_outcome();
-        running.last_position = None;
+        running.foreign.unknown_outcome();
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
         }

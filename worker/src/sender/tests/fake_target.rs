@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use harrier_milvus::tso;
 use harrier_proto::common::Status as MilvusStatus;
-use harrier_proto::milvus::{ReplicateMessageRequest, ReplicateMessageResponse};
+use harrier_proto::milvus::{
+    AllocTimestampRequest, AllocTimestampResponse, ReplicateMessageRequest, ReplicateMessageResponse,
+};
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::codegen::http;
@@ -33,6 +36,12 @@ pub(super) struct State {
     pub target: Target,
     pub mood: Mood,
     pub calls: usize,
+    /// Unix milliseconds that its clock shows; none = it does not tell, and refuses nothing for it.
+    pub clock_ms: Option<u64>,
+    /// Calls that were refused because they lay too far ahead of its clock.
+    pub too_early: usize,
+    /// Somebody else's messages, so far.
+    pub foreign: u64,
     random: Random,
     written: u64,
 }
@@ -47,7 +56,16 @@ impl FakeTarget {
     pub(super) async fn start(mood: Mood) -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
-        let state = State { target: Target::default(), mood, calls: 0, random: Random::new(7), written: 0 };
+        let state = State {
+            target: Target::default(),
+            mood,
+            calls: 0,
+            clock_ms: None,
+            too_early: 0,
+            foreign: 0,
+            random: Random::new(7),
+            written: 0,
+        };
         let service = Self { state: Arc::new(Mutex::new(state)) };
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         let server = tonic::transport::Server::builder().add_service(service.clone());
@@ -80,10 +98,14 @@ impl FakeTarget {
             _ => {}
         }
         let mut state = self.state();
+        if state.is_too_early(&request) {
+            state.too_early += 1;
+            return Ok(refusal(65535, "SegmentIDAllocator failRemainRequest"));
+        }
         state.calls += 1;
         state.written += request.msgs.len() as u64;
         state.target.execute(&request, usize::MAX);
-        let position = base64_of(&state.written.to_le_bytes());
+        let position = base64_of(&(state.written + state.foreign).to_le_bytes());
         Ok(ReplicateMessageResponse { status: Some(MilvusStatus::default()), position })
     }
 }
@@ -91,6 +113,22 @@ impl FakeTarget {
 impl State {
     fn decide(&mut self) -> usize {
         if self.mood == Mood::Flaky { self.random.index(12) } else { usize::MAX }
+    }
+
+    /// As measured: 1.9 s ahead passes, 2.5 s does not, and ticks alone always pass.
+    fn is_too_early(&self, request: &ReplicateMessageRequest) -> bool {
+        let ahead = |clock_ms: u64| tso::physical_ms(request.end_ts) >= clock_ms + 2000;
+        self.clock_ms.is_some_and(ahead) && request.msgs.len() > 1
+    }
+
+    fn tell_clock(&self) -> AllocTimestampResponse {
+        match self.clock_ms {
+            Some(clock_ms) => AllocTimestampResponse {
+                status: Some(MilvusStatus::default()),
+                timestamp: tso::compose(clock_ms, 0),
+            },
+            None => AllocTimestampResponse { status: refusal(65535, "no clock").status, timestamp: 0 },
+        }
     }
 
     fn execute_partly(&mut self, request: &ReplicateMessageRequest) {
@@ -129,6 +167,10 @@ impl tonic::codegen::Service<http::Request<Body>> for FakeTarget {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let handler = Handler(self.clone());
         async move {
+            if request.uri().path().ends_with("/AllocTimestamp") {
+                let codec = ProstCodec::<AllocTimestampResponse, AllocTimestampRequest>::default();
+                return Ok(Grpc::new(codec).unary(Clock(handler.0), request).await);
+            }
             let codec = ProstCodec::<ReplicateMessageResponse, ReplicateMessageRequest>::default();
             Ok(Grpc::new(codec).max_decoding_message_size(64 << 20).unary(handler, request).await)
         }
@@ -145,5 +187,17 @@ impl UnaryService<ReplicateMessageRequest> for Handler {
     fn call(&mut self, request: Request<ReplicateMessageRequest>) -> Self::Future {
         let target = self.0.clone();
         async move { target.replicate(request.into_inner()).await.map(Response::new) }.boxed()
+    }
+}
+
+struct Clock(FakeTarget);
+
+impl UnaryService<AllocTimestampRequest> for Clock {
+    type Response = AllocTimestampResponse;
+    type Future = BoxFuture<'static, Result<Response<AllocTimestampResponse>, Status>>;
+
+    fn call(&mut self, _: Request<AllocTimestampRequest>) -> Self::Future {
+        let answer = self.0.state().tell_clock();
+        async move { Ok(Response::new(answer)) }.boxed()
     }
 }

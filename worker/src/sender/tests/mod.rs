@@ -54,6 +54,8 @@ impl Bench {
                 tick_interval_ms: 20,
                 backoff_ms_min: 2,
                 backoff_ms_max: 10,
+                target_clock_interval_ms: 20,
+                foreign_grace_ms: 200,
                 ..WorkerConfig::default()
             },
             fence: lease.fence(),
@@ -132,6 +134,39 @@ async fn a_target_that_is_no_standby_is_told_and_tried_again() {
     bench.target.state().mood = Mood::Well;
     bench.beat_until("the rows", Bench::is_equal).await;
     bench.beat_until("the reason to go", |bench| bench.sender.report().error.is_none()).await;
+}
+
+/// The target refused such calls as if the collection were unknown, and the sender asked again for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_wait_while_the_source_is_ahead_of_the_target() {
+    let bench = Bench::start(8, Mood::Well, 0).await;
+    bench.target.state().clock_ms = Some(bench.history.shape.begin_ms - 60_000);
+    bench.beat_until("the reason", |bench| bench.sender.report().error.is_some()).await;
+    let report = bench.sender.report();
+    let error = report.error.unwrap();
+    assert_eq!(error.class, "operator");
+    assert!(error.message.contains("ahead of the target's clock"), "{}", error.message);
+    assert!(report.source_ahead_ms > 1_800);
+    assert!(!bench.is_equal());
+    let refused = bench.target.state().too_early;
+    assert!(refused <= 1, "the sender asks the clock, it does not knock: {refused} calls");
+    bench.target.state().clock_ms = Some(bench.history.shape.end_ms + 60_000);
+    bench.beat_until("the rows", Bench::is_equal).await;
+    bench.beat_until("the reason to go", |bench| bench.sender.report().error.is_none()).await;
+    assert_eq!(bench.sender.report().source_ahead_ms, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_writes_is_told_and_what_was_sent_goes_again() {
+    let bench = Bench::start(9, Mood::Well, 0).await;
+    bench.beat_until("a call", |bench| bench.calls() > 0).await;
+    bench.target.state().foreign += 3;
+    bench.beat_until("the messages to be told", |bench| bench.sender.report().foreign_messages == 3).await;
+    let report = bench.sender.report();
+    assert!(report.foreign_seen_ms > 0);
+    assert_eq!(report.error, None, "it goes on");
+    bench.beat_until("the rows", Bench::is_equal).await;
+    assert_eq!(bench.sender.report().foreign_messages, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,35 @@
+"""A source whose timestamps are ahead of real time: as if its clock were, until real time has caught up."""
+
+import time
+from pathlib import Path
+
+from .etcd import Etcd
+from .milvus_server import PORTS, MilvusServer
+from .ports import PortBlock
+from .rpc import Rpc
+
+
+class ShiftedSource:
+    """It shares the stand's etcd and has ports of its own.
+
+    Milvus never hands out a timestamp at or below the one that it has stored. Started with one that lies in the
+    future it goes on from there, and stands still until real time has reached it: the clocks agree by themselves
+    then."""
+
+    def __init__(self, folder: Path, etcd: Etcd, name: str, ahead_s: float) -> None:
+        self.etcd, self._ports, self._ahead_s = etcd, PortBlock(), ahead_s
+        self.source = MilvusServer(name, folder, self._ports.take(PORTS), etcd.endpoint, standby=False)
+        self.replicate_channel = f"{name}-replicate-msg"
+        self.rpc = Rpc(self.source.address)
+
+    def start(self) -> "ShiftedSource":
+        stored_ns = int((time.time() + self._ahead_s) * 1e9)
+        self.etcd.put(f"{self.source.name}/kv/gid/timestamp", stored_ns.to_bytes(8, "big"))
+        self.source.start()
+        self.source.wait_ready()
+        return self
+
+    def stop(self) -> None:
+        self.rpc.close()
+        self.source.process.kill()
+        self._ports.give_back()
