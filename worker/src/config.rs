@@ -28,6 +28,10 @@ pub struct WorkerConfig {
     pub backoff_ms_min: u64,
     /// Longest wait after repeated failures.
     pub backoff_ms_max: u64,
+    /// First wait before a collection that the target refuses is tried again.
+    pub hold_ms_min: u64,
+    /// Longest wait before a collection that the target refuses is tried again.
+    pub hold_ms_max: u64,
     /// How long connecting to the target or a coordinator may take.
     pub connect_timeout_ms: u64,
     /// How far ahead of its clock a sender asks to go, at least.
@@ -58,6 +62,8 @@ impl Default for WorkerConfig {
             read_batch_bytes_max: 1 << 20,
             backoff_ms_min: 100,
             backoff_ms_max: 5_000,
+            hold_ms_min: 1_000,
+            hold_ms_max: 30_000,
             connect_timeout_ms: 10_000,
             lookahead_ms_min: 5_000,
             target_clock_interval_ms: 5_000,

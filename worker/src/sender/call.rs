@@ -6,6 +6,8 @@ use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
+use super::core::Subject;
+use super::refusal::{Explained, explain, may_be_about_messages};
 use crate::session::{BootInstant, Fence};
 
 /// A shorter call than this is not worth starting: its deadline would come before most answers.
@@ -24,16 +26,19 @@ pub(crate) enum Outcome {
     NotSent(ClientError),
     /// It did nothing, because its timestamps lie too far ahead of the target's clock, which is this one.
     Ahead(Timestamp),
+    /// It answered that it does not take what is in the call. Some of it may have been executed: the error says so.
+    Refused(ClientError, Explained),
     /// It may have been executed, in whole or in part.
     Unknown(ClientError),
     /// There was no lease; nothing was sent.
     NoLease,
 }
 
-/// Sends one call. Its deadline ends within the lease, which is looked at right before.
+/// Sends one call, about `subject` if that is one collection. Its deadline ends within the lease, which is looked at
+/// right before.
 pub(crate) async fn replicate(
     client: MilvusClient,
-    request: ReplicateMessageRequest,
+    (request, subject): (ReplicateMessageRequest, Option<Subject>),
     fence: Fence,
     timeout_max: Duration,
 ) -> Outcome {
@@ -41,20 +46,29 @@ pub(crate) async fn replicate(
     let end_ts = request.end_ts;
     match client.replicate(request, timeout).await {
         Ok(position) => Outcome::Acknowledged { position },
+        Err(error) if may_be_about_messages(&error) => {
+            refused(&client, error, end_ts, subject.as_ref()).await
+        }
         Err(error) if is_unknown(&error) => Outcome::Unknown(error),
-        Err(error @ ClientError::NoSegment { .. }) => why_no_segment(&client, end_ts, error).await,
         Err(error) => Outcome::NotSent(error),
     }
 }
 
 /// The target says the same of a collection that it does not know as of a call that lies too far ahead of its clock.
-async fn why_no_segment(client: &MilvusClient, end_ts: Timestamp, error: ClientError) -> Outcome {
-    match client.server_time().await {
-        Ok(clock) if tso::physical_ms(end_ts) > tso::physical_ms(clock).saturating_add(AHEAD_MS_MIN) => {
-            Outcome::Ahead(clock)
-        }
-        _ => Outcome::NotSent(error),
+async fn refused(
+    client: &MilvusClient,
+    error: ClientError,
+    end_ts: Timestamp,
+    subject: Option<&Subject>,
+) -> Outcome {
+    if let ClientError::NoSegment { .. } = error
+        && let Ok(clock) = client.server_time().await
+        && tso::physical_ms(end_ts) > tso::physical_ms(clock).saturating_add(AHEAD_MS_MIN)
+    {
+        return Outcome::Ahead(clock);
     }
+    let explained = explain(client, &error, subject).await;
+    Outcome::Refused(error, explained)
 }
 
 /// Whether anything of the call may have been executed. A message that is too large may have others before it.

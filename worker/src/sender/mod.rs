@@ -15,6 +15,7 @@ mod log_end;
 pub(crate) mod metrics;
 mod problems;
 mod reader;
+mod refusal;
 mod run;
 mod takeover;
 mod target_clock;

@@ -33,6 +33,13 @@ pub(crate) struct Flight {
     pub _charges: Vec<Charge>,
 }
 
+/// A collection at the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub collection_id: i64,
+    pub db_name: String,
+}
+
 /// How far a shard is with a pack.
 #[derive(Debug)]
 pub(crate) struct Mark {
@@ -63,8 +70,11 @@ impl Core {
     }
 
     /// The target's collection that the call on its way is about, if it is about one only.
-    pub(crate) fn collection_on_its_way(&self) -> Option<i64> {
-        self.flights.front().filter(|flight| flight.awaiting)?.calls.front()?.only_collection()
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let call = self.flights.front().filter(|flight| flight.awaiting)?.calls.front()?;
+        let collection_id = call.only_collection()?;
+        let shard = self.shards.values().find(|shard| shard.spec.target_collection_id == collection_id)?;
+        Some(Subject { collection_id, db_name: shard.spec.target_db_name.clone() })
     }
 
     /// The target took the call.
@@ -123,6 +133,7 @@ impl Core {
             }
         }
         self.take_marks(flight.marks);
+        self.conclude_trials();
     }
 
     pub(super) fn take_marks(&mut self, marks: Vec<Mark>) {

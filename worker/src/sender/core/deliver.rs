@@ -142,10 +142,7 @@ impl Core {
         let Some(shard) = self.shards.get_mut(&key) else { return };
         let error = error.on(&shard.spec.source_vchannel);
         tracing::error!(shard = shard.spec.shard_id, %error, "shard stopped");
-        let mut checkpoint = shard.acked.clone();
-        let sent_until = sent_until.max(self.clock.clock());
-        checkpoint.replay_until = checkpoint.replay_until.max(sent_until);
-        shard.go_back_to(checkpoint);
+        shard.restart(shard.acked.clone(), sent_until.max(self.clock.clock()));
         shard.place = Place::Parked;
         shard.fault = Some(error);
         self.places_changed = true;

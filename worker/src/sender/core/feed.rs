@@ -22,6 +22,8 @@ pub(crate) enum FeedKind {
     Main,
     /// Shards that are behind.
     Late,
+    /// Shards of this collection, which the target refused and may refuse again.
+    Trial(i64),
 }
 
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! Which channels are read for whom, and how eagerly. At most two readers per source pchannel: one for the shards that
-//! hold the tick, one for those that are behind.
+//! Which channels are read for whom, and how eagerly. Two readers per source pchannel: one for the shards that hold the
+//! tick, one for those that are behind; and for a moment one for each held collection that is tried again.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl Core {
         let watermark = self.watermark();
         let releasable = self.releasable();
         let Some(feed) = self.feeds.get(&id) else { return Appetite::None };
-        let slowest = feed.kind == FeedKind::Late || watermark.is_none_or(|w| feed.tick <= w);
+        let slowest = feed.kind != FeedKind::Main || watermark.is_none_or(|w| feed.tick <= w);
         if feed.kind == FeedKind::Main && watermark.is_some_and(|w| feed.tick > w.saturating_add(SKEW_MAX)) {
             return Appetite::None;
         }
@@ -86,7 +86,9 @@ impl Core {
         let newcomers: Vec<ShardKey> =
             members.iter().filter(|key| !feed.members.contains(key)).copied().collect();
         let position = feed.position.clone();
-        let old_members = std::mem::take(&mut feed.members);
+        // One that left may have gone back to its checkpoint: how far this reader got is nothing to it.
+        let mut old_members = std::mem::take(&mut feed.members);
+        old_members.retain(|key| members.contains(key));
         if let Some(least) = self.least_seen(&newcomers)
             && self.positions.is_after(&position, &least)
         {

@@ -41,10 +41,16 @@ impl Core {
             let known =
                 self.staying().into_iter().find(|key| self.shards[key].spec.shard_id == spec.shard_id);
             match known {
-                Some(key) => self.refresh(key, spec),
+                Some(key) if is_same_target(&self.shards[&key].spec, spec) => self.refresh(key, spec),
+                Some(key) => {
+                    // Mapped to another collection: another shard.
+                    self.leave(key);
+                    self.add(spec, log_ends);
+                }
                 None => self.add(spec, log_ends),
             }
         }
+        self.forget_unused_holds();
         self.sync_feeds();
     }
 
@@ -68,8 +74,8 @@ impl Core {
             return;
         }
         shard.missing.retain(|id| shard.routes.route(*id) == Route::Missing);
-        if shard.missing.is_empty() {
-            shard.place = Place::Late;
+        if shard.missing.is_empty() && shard.place == Place::Parked {
+            shard.place = self.holds.place_of(shard.spec.target_collection_id);
             self.places_changed = true;
         }
     }
@@ -154,4 +160,8 @@ impl Core {
 /// Near enough to hold the tick.
 pub(super) fn is_close(tick: Timestamp, last_tick: Timestamp) -> bool {
     tick > 0 && tick.saturating_add(JOIN_LAG_MAX) >= last_tick
+}
+
+fn is_same_target(one: &ShardAssignment, other: &ShardAssignment) -> bool {
+    (one.target_collection_id, &one.target_vchannel) == (other.target_collection_id, &other.target_vchannel)
 }

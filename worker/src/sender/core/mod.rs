@@ -17,6 +17,7 @@
 //!   everything was: what is read again below it is passed over (`shard`).
 //! - What may be at the target already goes again as deletion of its keys and insertion, at one new timestamp above
 //!   all that was ever sent (`release`).
+//! - A collection that the target refuses leaves the pack and waits; the others do not (`isolate`, `hold`).
 //! - What was dropped leaves first; its end is told once the target no longer has it (`drops`).
 
 mod clock;
@@ -26,7 +27,9 @@ mod drops;
 mod error;
 mod feed;
 mod feeds;
+mod hold;
 mod inputs;
+mod isolate;
 mod leave;
 mod pack;
 mod position;
@@ -51,11 +54,15 @@ use harrier_proto::harrier::v1::SenderAssignment;
 pub(crate) use clock::TAKEOVER_REACH;
 use clock::{Clock, ClockStart};
 use confirm::Flight;
+pub(crate) use confirm::Subject;
 use drops::{Drops, Settled};
 pub use error::CoreError;
 use feed::Feed;
 pub(crate) use feed::{Charge, FeedId, ReaderPlan};
 pub(crate) use feeds::Appetite;
+use hold::Holds;
+pub(crate) use hold::{HoldConfig, Refusal};
+pub(crate) use isolate::Verdict;
 use pack::MessageIds;
 pub use position::PositionOrder;
 use position::Positions;
@@ -81,6 +88,7 @@ pub(crate) struct CoreConfig {
     pub call_bytes_max: usize,
     pub tick_interval_ms: u64,
     pub lookahead_ms_min: u64,
+    pub hold: HoldConfig,
 }
 
 /// Largest timestamps at the ends of source channels, for the shards that need them.
@@ -128,6 +136,9 @@ pub(crate) struct Core {
     releasable_stale: bool,
     /// Closed packs, the oldest first.
     flights: VecDeque<Flight>,
+    holds: Holds,
+    /// So many packs go in calls per collection.
+    isolated_packs: u32,
     pack_number: u64,
     acked_pack: u64,
     acked_tick: Timestamp,
@@ -187,6 +198,8 @@ impl Core {
             releasable_bytes: 0,
             releasable_stale: true,
             flights: VecDeque::new(),
+            holds: Holds::default(),
+            isolated_packs: 0,
             pack_number: 1,
             acked_pack: 0,
             acked_tick: 0,

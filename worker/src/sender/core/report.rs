@@ -44,11 +44,7 @@ impl Core {
             checkpoint: end.or_else(|| Some(shard.acked.clone())),
             confirmed: shard.confirmed,
             missing_partitions: shard.missing.clone(),
-            held: shard.fault.as_ref().map(|fault| TaskError {
-                class: fault.class().to_string(),
-                message: fault.to_string(),
-                since_ms: shard.fault_since_ms,
-            }),
+            held: fault_of(shard).or_else(|| self.held_reason(shard)),
         }
     }
 
@@ -68,4 +64,13 @@ impl Core {
         }
         all
     }
+}
+
+fn fault_of(shard: &Shard) -> Option<TaskError> {
+    let fault = shard.fault.as_ref()?;
+    Some(TaskError {
+        class: fault.class().to_string(),
+        message: fault.to_string(),
+        since_ms: shard.fault_since_ms,
+    })
 }

@@ -1,6 +1,6 @@
 //! The calls that carry a pack to the target.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use harrier_milvus::tso::Timestamp;
@@ -66,24 +66,45 @@ pub(crate) fn tick(tick: Timestamp, ids: &mut MessageIds) -> Ready {
     Ready { bytes: message::timetick(tick, ids.next()), max_ts: tick, collection: None }
 }
 
-/// Distributes a pack over calls of at most `call_bytes_max` (a larger message has a call of its own).
-/// Only the last one carries the tick.
-pub(crate) fn calls(messages: Vec<Ready>, tick: Ready, call_bytes_max: usize) -> VecDeque<Call> {
-    let mut calls: VecDeque<Call> = VecDeque::new();
+/// Distributes a pack over calls of at most `call_bytes_max` (a larger message has a call of its own). Messages of
+/// collections that go `apart` come first, in calls of their own. Only the last call carries the tick.
+pub(crate) fn calls(
+    messages: Vec<Ready>,
+    tick: Ready,
+    call_bytes_max: usize,
+    apart: impl Fn(i64) -> bool,
+) -> VecDeque<Call> {
+    let mut own: BTreeMap<i64, Vec<Ready>> = BTreeMap::new();
+    let mut common = Vec::new();
+    for message in messages {
+        match message.collection.filter(|collection| apart(*collection)) {
+            Some(collection) => own.entry(collection).or_default().push(message),
+            None => common.push(message),
+        }
+    }
+    let mut calls: VecDeque<Call> =
+        own.into_values().flat_map(|messages| cut(messages, call_bytes_max)).collect();
+    let mut last = cut(common, call_bytes_max);
+    match last.last_mut() {
+        Some(call) => call.messages.push(tick),
+        None => last.push(Call { messages: vec![tick] }),
+    }
+    calls.extend(last);
+    calls
+}
+
+fn cut(messages: Vec<Ready>, call_bytes_max: usize) -> Vec<Call> {
+    let mut calls: Vec<Call> = Vec::new();
     let mut size = 0;
     for message in messages {
         size += message.bytes.len();
-        match calls.back_mut() {
+        match calls.last_mut() {
             Some(call) if size <= call_bytes_max => call.messages.push(message),
             _ => {
                 size = message.bytes.len();
-                calls.push_back(Call { messages: vec![message] });
+                calls.push(Call { messages: vec![message] });
             }
         }
-    }
-    match calls.back_mut() {
-        Some(call) => call.messages.push(tick),
-        None => calls.push_back(Call { messages: vec![tick] }),
     }
     calls
 }

@@ -22,6 +22,9 @@ impl Core {
     pub(crate) fn prepare(&mut self, now_ms: u64) {
         self.now_ms = self.now_ms.max(now_ms);
         self.forget_ended();
+        if !self.stopping {
+            self.try_held();
+        }
         while self.flights.len() < FLIGHTS_MAX && !self.stopping && self.is_pack_due() {
             self.changed = false;
             if !self.close_pack() {
@@ -72,7 +75,9 @@ impl Core {
         let (mut messages, written, charges) = pack.finish(&mut self.ids);
         self.put_drops(tick, &mut messages);
         let ticking = request::tick(tick, &mut self.ids);
-        let calls = request::calls(messages, ticking, self.call_bytes_limit);
+        let isolated = self.take_isolated();
+        let apart = |collection| isolated || self.holds.holds(collection);
+        let calls = request::calls(messages, ticking, self.call_bytes_limit, apart);
         let number = self.pack_number;
         self.pack_number += 1;
         self.flights.push_back(Flight {
@@ -106,5 +111,6 @@ impl Core {
         self.release(releases);
         let marks = self.marks(None);
         self.take_marks(marks);
+        self.conclude_trials();
     }
 }

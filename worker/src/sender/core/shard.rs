@@ -25,6 +25,10 @@ pub(crate) enum Place {
     Main,
     /// Behind: it holds nothing.
     Late,
+    /// Its collection is held by the target, and tried again: it holds nothing.
+    Trial,
+    /// Its collection is held, and waits for the next trial.
+    Held,
     /// Waits for the mapping of a partition, or cannot be processed.
     Parked,
     /// No longer read; `end` says where it stopped.
@@ -147,7 +151,8 @@ impl Shard {
         match self.place {
             Place::Main => Some(FeedKind::Main),
             Place::Late => Some(FeedKind::Late),
-            Place::Parked | Place::Detached => None,
+            Place::Trial => Some(FeedKind::Trial(self.spec.target_collection_id)),
+            Place::Held | Place::Parked | Place::Detached => None,
         }
     }
 
@@ -185,8 +190,10 @@ impl Shard {
     /// but not ahead of the slowest input, or the tick would have to go there too.
     pub(crate) fn releasable_until(&self, watermark: Option<Timestamp>) -> Timestamp {
         match self.place {
-            Place::Main | Place::Late => watermark.map_or(self.tick, |watermark| watermark.min(self.tick)),
-            Place::Parked | Place::Detached => self.released,
+            Place::Main | Place::Late | Place::Trial => {
+                watermark.map_or(self.tick, |watermark| watermark.min(self.tick))
+            }
+            Place::Held | Place::Parked | Place::Detached => self.released,
         }
     }
 

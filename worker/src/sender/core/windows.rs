@@ -118,6 +118,7 @@ impl Core {
             return;
         }
         self.tell_drops_again();
+        self.forget_unproved_holds();
         self.acked_pack = self.pack_number;
         self.pack_number += 1;
         self.settled.wait_for(self.pack_number);
@@ -129,7 +130,7 @@ impl Core {
 
 impl Shard {
     /// Goes back to `from`. Everything up to `clock`, all that was ever sent, may be at the target.
-    fn restart(&mut self, mut from: ShardCheckpoint, clock: Timestamp) {
+    pub(super) fn restart(&mut self, mut from: ShardCheckpoint, clock: Timestamp) {
         from.replay_until = from.replay_until.max(clock);
         self.floor = self.floor.max(clock);
         // Whoever goes on from here has to know it.

@@ -42,10 +42,11 @@ impl Runner {
             }
         };
         if let Some(request) = running.core.next_call(now_ms) {
+            let about = (request, running.core.subject());
             let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
             let fence = self.context.fence.clone();
-            running.foreign.calling(request.msgs.len());
-            running.call = Some(call::replicate(client, request, fence, timeout).boxed());
+            running.foreign.calling(about.0.msgs.len());
+            running.call = Some(call::replicate(client, about, fence, timeout).boxed());
         }
     }
 
@@ -77,19 +78,24 @@ impl Runner {
             Outcome::Unknown(error @ ClientError::TooLarge { .. }) => self.on_too_large(running, &error),
             Outcome::Ahead(target_clock) => self.on_ahead(running, target_clock),
             Outcome::Unknown(error) => self.on_unknown(running, &error),
+            Outcome::Refused(error, explained) => self.on_refused(running, &error, explained),
         }
     }
 
-    fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
-        let collection = running.core.collection_on_its_way();
-        tracing::warn!(sender = self.assignment.sender_id, collection, %error, "outcome of a call is unknown, sending again in the idempotent form");
+    pub(super) fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
+        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
         if let ClientError::Deadline { .. } = error {
             running.core.halve_call_limit();
         }
         self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
         self.reconnect();
-        running.foreign.unknown_outcome();
         running.core.on_unknown_outcome();
+        self.settle(running);
+    }
+
+    /// Waits until no call of before is executed any more.
+    pub(super) fn settle(&mut self, running: &mut Running) {
+        running.foreign.unknown_outcome();
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
         }
@@ -103,7 +109,7 @@ impl Runner {
         );
     }
 
-    fn pause(&mut self, running: &mut Running, error: &ClientError) {
+    pub(super) fn pause(&mut self, running: &mut Running, error: &ClientError) {
         let wait = running.backoff.next();
         tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
         self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());

@@ -2,6 +2,7 @@
 
 mod calls;
 mod readers;
+mod refused;
 mod report;
 mod target;
 mod too_large;
@@ -22,7 +23,7 @@ use self::calls::connect;
 use self::report::{PUBLISH_MS, never_began};
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
-use super::core::{Core, CoreConfig, CoreStart, FeedId, LogEnds};
+use super::core::{Core, CoreConfig, CoreStart, FeedId, HoldConfig, LogEnds};
 use super::foreign::ForeignWrites;
 use super::handle::{Command, SenderContext, starting_report};
 use super::problems::Problems;
@@ -156,6 +157,7 @@ impl Runner {
             call_bytes_max: config.call_bytes_max,
             tick_interval_ms: config.tick_interval_ms,
             lookahead_ms_min: config.lookahead_ms_min,
+            hold: HoldConfig { wait_ms_min: config.hold_ms_min, wait_ms_max: config.hold_ms_max },
         };
         let log = self.context.log.clone();
         let order = Arc::new(move |a: &[u8], b: &[u8]| log.compare(a, b));

@@ -2,37 +2,32 @@
 
 use harrier_milvus::client::ClientError;
 use harrier_milvus::error::ErrorClass;
-use tokio::time::Instant;
 
 use super::super::core::Smaller;
-use super::super::problems::Place;
-use super::super::time::unix_ms;
-use super::{Gate, Runner, Running};
+use super::super::refusal::Explained;
+use super::{Runner, Running};
 
 impl Runner {
     /// The target has answered, so nothing of the call is executed later. Messages before the large one may be there.
     pub(super) fn on_too_large(&mut self, running: &mut Running, error: &ClientError) {
         let sender = self.assignment.sender_id.clone();
         // The limit of its log is met message by message; that of its gRPC server before the first one.
-        let smaller = running.core.on_too_large(error.outcome_unknown());
+        let smaller = match running.core.on_too_large(error.outcome_unknown()) {
+            Ok(smaller) => smaller,
+            Err(indivisible) => {
+                let explained =
+                    Explained { class: ErrorClass::Operator, message: format!("{indivisible} ({error})") };
+                return self.on_refused(running, error, explained);
+            }
+        };
         running.core.on_unknown_outcome();
         running.foreign.unknown_outcome();
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
         }
-        match smaller {
-            Ok(smaller) => {
-                tracing::warn!(sender, %error, ?smaller, "too large for the target, sending again in smaller parts");
-                if let Smaller::Message { bytes_max } = smaller {
-                    self.context.target_limits.learn(&self.assignment, bytes_max);
-                }
-            }
-            Err(indivisible) => {
-                tracing::error!(sender, %error, reason = %indivisible, "too large for the target");
-                let reason = format!("{indivisible} ({error})");
-                self.problems.set(Place::Target, ErrorClass::Operator, reason, unix_ms());
-                running.gate = Gate::Pause(Instant::now() + running.backoff.next());
-            }
+        tracing::warn!(sender, %error, ?smaller, "too large for the target, sending again in smaller parts");
+        if let Smaller::Message { bytes_max } = smaller {
+            self.context.target_limits.learn(&self.assignment, bytes_max);
         }
     }
 

@@ -19,6 +19,7 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
+use crate::message::{Head, read_head};
 use crate::sender::core::tests::random::Random;
 use crate::sender::core::tests::target::Target;
 
@@ -30,6 +31,8 @@ pub(super) enum Mood {
     Primary,
     /// Every third call or so is refused, broken off midway, or answered too late.
     Flaky,
+    /// It does not know the collection of this id.
+    Lacks(i64),
 }
 
 pub(super) struct State {
@@ -85,6 +88,11 @@ impl FakeTarget {
         if request.channel_name.is_empty() {
             return Ok(refusal(1100, "invalid channel name"));
         }
+        if let Mood::Lacks(collection) = self.state().mood
+            && has_insert(&request, collection)
+        {
+            return Ok(refusal(65535, "SegmentIDAllocator failRemainRequest"));
+        }
         match fate {
             0 => return Ok(refusal(65535, "SegmentIDAllocator failRemainRequest")),
             1 => {
@@ -136,6 +144,11 @@ impl State {
         self.written += count as u64;
         self.target.execute(request, count);
     }
+}
+
+fn has_insert(request: &ReplicateMessageRequest, collection: i64) -> bool {
+    let mut heads = request.msgs.iter().map(|bytes| read_head(bytes).unwrap());
+    heads.any(|head| matches!(head, Head::Insert(rows) if rows.collection_id == collection))
 }
 
 fn refusal(code: i32, reason: &str) -> ReplicateMessageResponse {

@@ -12,7 +12,7 @@ use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, TargetConnection
 
 use self::fake_target::{FakeTarget, Mood};
 use self::memory_log::MemoryLog;
-use super::core::tests::history::{History, shard_assignment};
+use super::core::tests::history::{History, Row, shard_assignment};
 use super::core::tests::random::Random;
 use super::{SenderContext, SenderHandle, TargetLimits, spawn};
 use crate::byte_pool::BytePool;
@@ -56,6 +56,8 @@ impl Bench {
                 backoff_ms_max: 10,
                 target_clock_interval_ms: 20,
                 foreign_grace_ms: 200,
+                hold_ms_min: 20,
+                hold_ms_max: 100,
                 ..WorkerConfig::default()
             },
             fence: lease.fence(),
@@ -81,8 +83,16 @@ impl Bench {
     }
 
     fn is_equal(&self) -> bool {
-        let expected: BTreeMap<_, usize> = self.history.rows.iter().map(|row| (row.clone(), 1)).collect();
-        self.target.state().target.visible() == expected
+        self.is_equal_but(None)
+    }
+
+    /// Apart from one shard.
+    fn is_equal_but(&self, shard: Option<usize>) -> bool {
+        let counts = |row: &Row| Some(row.shard) != shard;
+        let expected = self.history.rows.iter().filter(|row| counts(row)).map(|row| (row.clone(), 1));
+        let mut there = self.target.state().target.visible();
+        there.retain(|row, _| counts(row));
+        there == expected.collect::<BTreeMap<_, usize>>()
     }
 
     fn calls(&self) -> usize {
@@ -183,4 +193,24 @@ async fn a_stop_begins_no_call() {
     assert_eq!(bench.calls(), calls);
     assert_eq!(report.phase, SenderPhase::Stopped as i32);
     assert_eq!(report.clock, bench.target.state().target.newest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_the_target_lacks_is_held_and_the_others_arrive() {
+    let bench = Bench::start(8, Mood::Lacks(2000), 0).await;
+    assert!(bench.history.shape.shards.len() > 1 && bench.history.rows.iter().any(|row| row.shard == 0));
+    let held = |bench: &Bench| {
+        let shards = bench.sender.report().shards;
+        shards.into_iter().find(|shard| shard.shard_id == "0").and_then(|shard| shard.held)
+    };
+    bench.beat_until("the collection to be held", |bench| held(bench).is_some()).await;
+    let message = held(&bench).unwrap().message;
+    assert!(message.contains("the target refuses copies.c0: "), "{message}");
+    bench.beat_until("the others", |bench| bench.is_equal_but(Some(0))).await;
+    let report = bench.sender.report();
+    assert_eq!(report.error, None);
+    assert!(report.shards.iter().all(|shard| shard.held.is_some() == (shard.shard_id == "0")));
+    bench.target.state().mood = Mood::Well;
+    bench.beat_until("its rows", Bench::is_equal).await;
+    bench.beat_until("nothing to be held", |bench| held(bench).is_none()).await;
 }

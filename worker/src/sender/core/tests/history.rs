@@ -87,6 +87,8 @@ pub(crate) fn shard_assignment(shape: &Shape, number: usize, mapped_partitions: 
         source_vchannel: vchannel(shape, number),
         target_vchannel: target_vchannel(number),
         target_collection_id: 2000 + number as i64,
+        target_db_name: "copies".into(),
+        target_collection_name: format!("c{number}"),
         primary_field_id: KEY_FIELD,
         partitions,
         ..Default::default()

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use harrier_milvus::log::LogMessage;
 use harrier_proto::harrier::v1::{SenderAssignment, ShardAssignment};
 
-use super::super::{Core, CoreConfig, CoreStart};
+use super::super::{Core, CoreConfig, CoreStart, HoldConfig};
 use crate::message::timetick;
 
 fn shard(channel: &str) -> ShardAssignment {
@@ -21,6 +21,7 @@ fn a_checkpoint_lies_before_a_tick_that_the_watermark_has_not_reached() {
         call_bytes_max: 1000,
         tick_interval_ms: 200,
         lookahead_ms_min: 5000,
+        hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },
     };
     let assignment = SenderAssignment {
         horizon: u64::MAX,

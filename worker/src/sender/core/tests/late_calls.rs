@@ -11,7 +11,7 @@ use harrier_proto::milvus::ReplicateMessageRequest;
 use prost::Message as _;
 
 use super::super::windows::LATE_CALL_MS_MAX;
-use super::super::{Core, CoreConfig, CoreStart};
+use super::super::{Core, CoreConfig, CoreStart, HoldConfig};
 use super::history::{Shape, Write, rows_message, shard_assignment};
 use crate::message::timetick;
 
@@ -20,6 +20,7 @@ const CONFIG: CoreConfig = CoreConfig {
     call_bytes_max: 100_000,
     tick_interval_ms: 200,
     lookahead_ms_min: 5000,
+    hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },
 };
 
 /// One shard, whose log holds Inserts at 10, 20 and 30, each with a tick behind it.

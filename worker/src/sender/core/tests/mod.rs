@@ -75,9 +75,16 @@ proptest! {
     }
 
     #[test]
+    fn a_collection_that_the_target_refuses_is_held_alone(seed: u64) {
+        let mut world = World::new(seed, Disturbances { refusals: true, ..Disturbances::default() });
+        world.run();
+        world.assert_equal();
+    }
+
+    #[test]
     fn everything_at_once(seed: u64) {
         let mut world =
-            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true, sizes: true });
+            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true, sizes: true, refusals: true });
         world.run();
         world.assert_equal();
     }

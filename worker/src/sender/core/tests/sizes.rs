@@ -6,7 +6,7 @@ use bytes::Bytes;
 use harrier_milvus::log::LogMessage;
 use harrier_proto::harrier::v1::SenderAssignment;
 
-use super::super::{Core, CoreConfig, CoreStart, Smaller};
+use super::super::{Core, CoreConfig, CoreStart, HoldConfig, Smaller};
 use super::history::{Shape, Write, rows_message, shard_assignment};
 use crate::message::{row_timestamps, timetick};
 
@@ -17,6 +17,7 @@ fn core_with(rows: i64) -> Core {
         call_bytes_max: 1 << 20,
         tick_interval_ms: 200,
         lookahead_ms_min: 5000,
+        hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },
     };
     let shape = Shape { shards: vec![0], partitions: 1, begin_ms: 0, end_ms: 0 };
     let shards = vec![shard_assignment(&shape, 0, 1)];

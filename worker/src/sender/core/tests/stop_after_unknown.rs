@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harrier_proto::harrier::v1::SenderAssignment;
 
-use super::super::{Core, CoreConfig, CoreStart};
+use super::super::{Core, CoreConfig, CoreStart, HoldConfig};
 use super::history::{History, shard_assignment};
 use super::random::Random;
 
@@ -20,6 +20,7 @@ fn what_a_call_of_unknown_fate_carried_is_replayed_by_the_successor() {
         call_bytes_max: 1 << 20,
         tick_interval_ms: 200,
         lookahead_ms_min: 5000,
+        hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },
     };
     let order = Arc::new(|a: &[u8], b: &[u8]| {
         let number = |position: &[u8]| u64::from_le_bytes(position.try_into().unwrap_or_default());

@@ -6,6 +6,7 @@ mod dropping;
 mod inputs;
 mod owners;
 mod reading;
+mod refusing;
 mod sending;
 mod verdict;
 
@@ -18,11 +19,12 @@ use harrier_proto::harrier::v1::{SenderAssignment, ShardCheckpoint};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::super::clock::TAKEOVER_REACH;
-use super::super::{Core, CoreConfig, CoreStart};
+use super::super::{Core, CoreConfig, CoreStart, HoldConfig};
 use super::history::History;
 use super::random::Random;
 use super::target::Target;
 use dropping::Dropping;
+use refusing::Refusing;
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct Disturbances {
@@ -31,6 +33,7 @@ pub(super) struct Disturbances {
     pub crashes: bool,
     pub unknown: bool,
     pub drops: bool,
+    pub refusals: bool,
     /// The target takes only small messages and calls.
     pub sizes: bool,
 }
@@ -74,6 +77,9 @@ pub(super) struct World {
     quiet: bool,
     sizes: Sizes,
     drops: BTreeMap<String, Dropping>,
+    refusing: Option<Refusing>,
+    /// Another collection was refused, too, and may still be held.
+    refused_before: bool,
     /// A row went in the idempotent form.
     pub replayed: bool,
 }
@@ -92,6 +98,7 @@ impl World {
             },
             tick_interval_ms: 200,
             lookahead_ms_min: 5000,
+            hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },
         };
         // A single row is always below.
         let sizes = match disturbances.sizes {
@@ -126,6 +133,8 @@ impl World {
             quiet: false,
             sizes,
             drops: BTreeMap::new(),
+            refusing: None,
+            refused_before: false,
             replayed: false,
             history,
         };
@@ -144,6 +153,7 @@ impl World {
             self.shards[shard].mapped_partitions = 100;
         }
         self.change_inputs();
+        self.run_refusing();
         for _ in 0..3000 {
             self.now_ms += 50;
             self.step();
@@ -161,6 +171,7 @@ impl World {
             9..=13 => self.send(),
             14..=17 => self.exchange(),
             19 if troubled && self.disturbances.drops && self.random.chance(8) => self.drop_something(),
+            18 if troubled && self.disturbances.refusals && self.random.chance(8) => self.refuse_something(),
             18 if troubled && self.disturbances.inputs && self.random.chance(30) => self.disturb_inputs(),
             _ if !troubled || !self.random.chance(12) => {}
             _ if self.disturbances.moves && self.random.chance(40) => self.hand_over(),

@@ -26,6 +26,9 @@ impl World {
 
     /// The target takes the call, unless something in it is too large: what comes before that is written.
     pub(super) fn answer(&mut self, call: &ReplicateMessageRequest) {
+        if self.refuses(call) {
+            return;
+        }
         let bytes: usize = call.msgs.iter().map(Bytes::len).sum();
         let too_large = call.msgs.iter().position(|message| message.len() > self.sizes.message_bytes_max);
         if bytes > self.sizes.call_bytes_max && call.msgs.len() > 2 {

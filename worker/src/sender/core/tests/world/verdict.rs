@@ -31,6 +31,13 @@ impl World {
         there.map(|row| (row.clone(), 1)).collect()
     }
 
+    pub(super) fn is_equal_of(&self, shard: usize) -> bool {
+        let of_shard = |rows: BTreeMap<Row, usize>| -> BTreeMap<Row, usize> {
+            rows.into_iter().filter(|(row, _)| row.shard == shard).collect()
+        };
+        of_shard(self.target.visible()) == of_shard(self.expected())
+    }
+
     pub(super) fn is_equal(&self) -> bool {
         self.drops.is_empty() && self.target.visible() == self.expected()
     }
