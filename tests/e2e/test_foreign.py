@@ -1,19 +1,86 @@
-"""Standbys whose log numbers the messages of each pchannel: there it shows when somebody else writes to one."""
+"""Somebody else writes to a pchannel of the standby: told by the positions of a log that numbers each pchannel."""
+
+import time
 
 import pytest
 
+from harness.compare import Name
+from harness.late_call import LateCall
+from harness.prometheus import scrape
 from harness.rows import some
 from harness.schema import simple
+from harness.wait import until
+
+NAME = "foreign"
+# `worker.foreign_grace_ms`.
+GRACE_S = 5
 
 
 @pytest.fixture(scope="module")
 def nats_standby(extra_standby):
-    return extra_standby("foreign", log="natsmq")
+    return extra_standby(NAME, log="natsmq")
 
 
-def test_rows_reach_a_standby_on_nats(scene_on, nats_standby):
+def foreign_messages(harrier):
+    """Messages on the pchannels of this module's standby that their senders did not write, as the leader counts."""
+    found = [s for s in scrape(f"{harrier.api.url}/metrics")[1] if s.name == "harrier_foreign_messages_total"]
+    of_standby = [s.value for s in found if s.labels["target_pchannel"].startswith(f"{NAME}-")]
+    assert of_standby, "no sender of this standby has reported"
+    return sum(of_standby)
+
+
+def test_what_the_target_writes_itself_is_no_foreign_write(scene_on, harrier, nats_standby):
+    """Each creation of a collection writes a message to its pchannels; a sender is at work on each of them."""
     scene = scene_on(nats_standby)
-    writer = scene.create(simple("plain"), shards=2)
+    first = scene.create(simple("first"), shards=4)
+    first.insert(some(first.schema, range(50)))
+    task = scene.replicate()
+    for number in range(8):
+        scene.create(simple(f"later_{number}"), shards=1 + number % 2)
+    scene.source.drop_collection(scene.database, "later_3")
+    until("the collections to exist at the standby",
+          lambda: nats_standby.rpc.collections(scene.database) == scene.source.collections(scene.database), 40)
+    first.insert(some(first.schema, range(50, 100)))
+    scene.wait_equal(names=[Name(scene.database, "first")])
+
+    def created():
+        return sum(len(nats_standby.rpc.describe(scene.database, name).physical_channel_names)
+                   for name in nats_standby.rpc.collections(scene.database))
+
+    assert created() >= 4 + 7, "nothing was created beside a running sender"
+    # Whatever was not explained is told this much later.
+    time.sleep(GRACE_S + 1)
+    assert foreign_messages(harrier) == 0
+    assert "warnings" not in scene.api.get(task)
+
+
+def test_a_late_call_of_a_dead_owner_doubles_nothing(scene_on, harrier, nats_standby):
+    """What the owner's death left uncertain was sent again and flushed, then a call of the dead one is executed."""
+    scene = scene_on(nats_standby)
+    writer = scene.create(simple("late"))
     writer.insert(some(writer.schema, range(100)))
-    scene.replicate()
+    task = scene.replicate()
     scene.wait_equal()
+    for worker in harrier.workers[:2]:
+        worker.kill()
+    call = LateCall(nats_standby.rpc, scene.database, writer.schema, some(writer.schema, range(100, 200)))
+    writer.insert(some(writer.schema, range(100, 200)))
+    for worker in harrier.workers[:2]:
+        worker.start()
+    scene.wait_equal()
+    nats_standby.rpc.flush_and_wait(scene.database, "late")
+    before = foreign_messages(harrier)
+    messages = call.make()
+
+    def is_told():
+        assert foreign_messages(harrier) == before + messages
+        return True
+
+    until("the foreign messages to be counted", is_told, 20)
+    shown = scene.api.get(task)
+    assert shown["state"] == "Running"
+    assert "another writer wrote" in shown["warnings"][0], shown
+    assert call.pchannel in shown["warnings"][0], shown
+    writer.insert(some(writer.schema, range(200, 210)))
+    scene.wait_equal()
+    assert scene.standby_count("late") == 210

@@ -7,6 +7,8 @@ import time
 import grpc
 from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc, msg_pb2, schema_pb2
 
+from .wait import until
+
 LOGICAL_BITS = 18
 MESSAGE_BYTES_MAX = 512 << 20
 
@@ -72,6 +74,11 @@ class Rpc:
         request = milvus_pb2.ShowPartitionsRequest(db_name=database, collection_name=collection)
         return sorted(self.call("ShowPartitions", request).partition_names)
 
+    def partition_id(self, database: str, collection: str, partition: str) -> int:
+        request = milvus_pb2.ShowPartitionsRequest(db_name=database, collection_name=collection)
+        answer = self.call("ShowPartitions", request)
+        return dict(zip(answer.partition_names, answer.partitionIDs, strict=True))[partition]
+
     def timestamp(self) -> int:
         """The server's own clock: a timestamp above everything that it stamped before this call."""
         return self.call("AllocTimestamp", milvus_pb2.AllocTimestampRequest()).timestamp
@@ -104,10 +111,17 @@ class Rpc:
         self.call("DropPartition", milvus_pb2.DropPartitionRequest(
             base=self._base(), db_name=database, collection_name=collection, partition_name=partition))
 
-    def flush(self, database: str, collection: str) -> None:
-        """Fails where the server's data node does not watch the collection."""
-        self.call("Flush", milvus_pb2.FlushRequest(
+    def flush(self, database: str, collection: str) -> list[int]:
+        """Seals what is there: the ids of its segments. Fails where the data node does not watch the collection."""
+        answer = self.call("Flush", milvus_pb2.FlushRequest(
             base=self._base(), db_name=database, collection_names=[collection]))
+        return list(answer.coll_segIDs[collection].data)
+
+    def flush_and_wait(self, database: str, collection: str, timeout_s: float = 30) -> None:
+        """Until all rows that are there are in files."""
+        segments = self.flush(database, collection)
+        request = milvus_pb2.GetFlushStateRequest(segmentIDs=segments)
+        until(f"{collection} to be flushed", lambda: self.call("GetFlushState", request).flushed, timeout_s)
 
     def flushed_rows(self, database: str, collection: str) -> int:
         """Rows in segments that were written to the storage; also those of rows that were deleted later."""
