@@ -18,7 +18,8 @@ GRACE_S = 5
 
 @pytest.fixture(scope="module")
 def nats_standby(extra_standby):
-    return extra_standby(NAME, log="natsmq")
+    # How soon queries look at what was flushed, by default 10 s; only waiting time depends on it.
+    return extra_standby(NAME, log="natsmq", settings={"queryCoord.updateNextTargetInterval": 1})
 
 
 def foreign_messages(harrier):
@@ -82,5 +83,8 @@ def test_a_late_call_of_a_dead_owner_doubles_nothing(scene_on, harrier, nats_sta
     assert "another writer wrote" in shown["warnings"][0], shown
     assert call.pchannel in shown["warnings"][0], shown
     writer.insert(some(writer.schema, range(200, 210)))
+    # A growing segment that begins with a row so old is taken out of view, with all newer rows in it: they come back
+    # once it is flushed.
+    until("queries to see what was flushed", lambda: nats_standby.rpc.sealed_in_view(scene.database, "late") > 1, 40)
     scene.wait_equal()
     assert scene.standby_count("late") == 210

@@ -129,6 +129,16 @@ class Rpc:
         infos = self.call("GetPersistentSegmentInfo", request).infos
         return sum(one.num_rows for one in infos if one.state == common_pb2.SegmentState.Flushed)
 
+    def sealed_in_view(self, database: str, collection: str) -> int:
+        """How many flushed segments there are, if queries see all of them in that form; else 0."""
+        files = self.call("GetPersistentSegmentInfo", milvus_pb2.GetPersistentSegmentInfoRequest(
+            dbName=database, collectionName=collection)).infos
+        seen = self.call("GetQuerySegmentInfo", milvus_pb2.GetQuerySegmentInfoRequest(
+            dbName=database, collectionName=collection)).infos
+        loaded = {one.segmentID for one in seen if one.state == common_pb2.SegmentState.Sealed}
+        flushed = {one.segmentID for one in files if one.state == common_pb2.SegmentState.Flushed}
+        return len(flushed) if flushed <= loaded else 0
+
     def create_flat_index(self, database: str, collection: str, field: str, binary: bool) -> None:
         """An index that needs no training and keeps the exact vectors."""
         params = {"index_type": "BIN_FLAT" if binary else "FLAT", "metric_type": "HAMMING" if binary else "L2",

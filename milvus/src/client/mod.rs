@@ -12,6 +12,7 @@ mod databases;
 mod drops;
 mod endpoint;
 mod error;
+mod flush;
 mod partitions;
 mod replicate;
 mod replicate_position;

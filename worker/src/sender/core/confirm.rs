@@ -77,6 +77,12 @@ impl Core {
         Some(Subject { collection_id, db_name: shard.spec.target_db_name.clone() })
     }
 
+    /// Whether anything that is to be sent again was not acknowledged yet.
+    pub(crate) fn is_replaying(&self) -> bool {
+        let live = self.shards.values().filter(|shard| shard.place != Place::Detached);
+        live.map(|shard| &shard.acked).any(|acked| acked.replay_until > acked.tick)
+    }
+
     /// The target took the call.
     pub(crate) fn on_acknowledged(&mut self) {
         let Some(flight) = self.flights.front_mut() else { return };

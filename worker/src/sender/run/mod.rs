@@ -1,10 +1,11 @@
 //! The sender's loop: events in, calls of the core, calls to the target out.
 
 mod calls;
+mod foreign;
 mod readers;
 mod refused;
 mod report;
-mod target;
+mod target_clock;
 mod too_large;
 
 use std::collections::HashMap;
@@ -73,6 +74,10 @@ struct Running {
     /// Messages that somebody else wrote, and when that was last seen, in unix milliseconds.
     foreign_messages: u64,
     foreign_seen_ms: u64,
+    /// A flush is owed, at this moment at the latest, but not before that one.
+    flush_by_ms: Option<u64>,
+    flush_after_ms: u64,
+    flushing: Option<BoxFuture<'static, Result<usize, ClientError>>>,
     target_clock: TargetClock,
     asking_clock: Option<BoxFuture<'static, Result<Timestamp, ClientError>>>,
     source_ahead_ms: u64,
@@ -182,6 +187,9 @@ impl Runner {
             foreign: ForeignWrites::new(&self.assignment, self.context.config.foreign_grace_ms),
             foreign_messages: 0,
             foreign_seen_ms: 0,
+            flush_by_ms: None,
+            flush_after_ms: 0,
+            flushing: None,
             target_clock: TargetClock::default(),
             asking_clock: None,
             source_ahead_ms: 0,
@@ -200,6 +208,7 @@ impl Runner {
         self.keep_readers(running);
         if may_call {
             self.keep_target_clock(running);
+            self.keep_flushing(running);
         }
         self.keep_calling(running, may_call);
         self.publish(running);
@@ -221,6 +230,7 @@ impl Runner {
                 running.core.update(&assignment, &ends, self.clock.now_ms());
                 self.take_assignment(assignment);
             }
+            outcome = optional(&mut running.flushing) => self.on_flushed(running, outcome),
             answer = optional(&mut running.asking_clock) => self.on_target_clock(running, answer),
             () = settled(&mut running.gate) => running.gate = Gate::Open,
             Some(trouble) = self.troubles.1.recv() => self.note(trouble),

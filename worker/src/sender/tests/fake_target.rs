@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 use harrier_milvus::tso;
 use harrier_proto::common::Status as MilvusStatus;
 use harrier_proto::milvus::{
-    AllocTimestampRequest, AllocTimestampResponse, ReplicateMessageRequest, ReplicateMessageResponse,
+    AllocTimestampRequest, AllocTimestampResponse, FlushRequest, FlushResponse, ReplicateMessageRequest,
+    ReplicateMessageResponse,
 };
 use tokio::net::TcpListener;
 use tonic::body::Body;
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub too_early: usize,
     /// Somebody else's messages, so far.
     pub foreign: u64,
+    /// Flushes of a collection.
+    pub flushes: usize,
     random: Random,
     written: u64,
 }
@@ -66,6 +69,7 @@ impl FakeTarget {
             clock_ms: None,
             too_early: 0,
             foreign: 0,
+            flushes: 0,
             random: Random::new(7),
             written: 0,
         };
@@ -180,6 +184,10 @@ impl tonic::codegen::Service<http::Request<Body>> for FakeTarget {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let handler = Handler(self.clone());
         async move {
+            if request.uri().path().ends_with("/Flush") {
+                let codec = ProstCodec::<FlushResponse, FlushRequest>::default();
+                return Ok(Grpc::new(codec).unary(Flush(handler.0), request).await);
+            }
             if request.uri().path().ends_with("/AllocTimestamp") {
                 let codec = ProstCodec::<AllocTimestampResponse, AllocTimestampRequest>::default();
                 return Ok(Grpc::new(codec).unary(Clock(handler.0), request).await);
@@ -212,5 +220,18 @@ impl UnaryService<AllocTimestampRequest> for Clock {
     fn call(&mut self, _: Request<AllocTimestampRequest>) -> Self::Future {
         let answer = self.0.state().tell_clock();
         async move { Ok(Response::new(answer)) }.boxed()
+    }
+}
+
+struct Flush(FakeTarget);
+
+impl UnaryService<FlushRequest> for Flush {
+    type Response = FlushResponse;
+    type Future = BoxFuture<'static, Result<Response<FlushResponse>, Status>>;
+
+    fn call(&mut self, request: Request<FlushRequest>) -> Self::Future {
+        self.0.state().flushes += request.into_inner().collection_names.len();
+        let status = Some(MilvusStatus::default());
+        async move { Ok(Response::new(FlushResponse { status, ..Default::default() })) }.boxed()
     }
 }

@@ -176,6 +176,7 @@ async fn what_somebody_else_writes_is_told_and_what_was_sent_goes_again() {
     assert!(report.foreign_seen_ms > 0);
     assert_eq!(report.error, None, "it goes on");
     bench.beat_until("the rows", Bench::is_equal).await;
+    bench.beat_until("a flush", |bench| bench.target.state().flushes > 0).await;
     assert_eq!(bench.sender.report().foreign_messages, 3);
 }
 

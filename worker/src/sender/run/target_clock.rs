@@ -1,12 +1,11 @@
-//! What the sender watches at the target besides the answers to its calls: who else writes there, and its clock.
+//! Keeps to the target's clock.
 
 use futures::FutureExt;
-use harrier_milvus::client::{ClientError, ReplicatePosition};
+use harrier_milvus::client::ClientError;
 use harrier_milvus::error::ErrorClass;
 use harrier_milvus::tso::Timestamp;
 use tokio::time::Instant;
 
-use super::super::metrics;
 use super::super::problems::Place;
 use super::super::time::unix_ms;
 use super::{Gate, Runner, Running};
@@ -15,31 +14,6 @@ use super::{Gate, Runner, Running};
 const CLOCK_INTERVAL_WAITING_MS: u64 = 1_000;
 
 impl Runner {
-    pub(super) fn watch_position(&self, running: &mut Running, position: ReplicatePosition) {
-        running.foreign.acknowledged(position, self.clock.now_ms());
-    }
-
-    /// Answers what others wrote to the channel.
-    pub(super) fn keep_foreign(&self, running: &mut Running) {
-        let verdict = running.foreign.verdict(self.clock.now_ms());
-        if verdict.send_again {
-            running.core.on_foreign_write();
-        }
-        let messages = verdict.unexplained;
-        if messages > 0 {
-            let (sender, channel) = (&self.assignment.sender_id, &self.assignment.target_pchannel);
-            tracing::warn!(
-                sender,
-                channel,
-                messages,
-                "somebody else wrote to the target channel, or a call that was given up came late"
-            );
-            metrics::foreign_messages(messages);
-            running.foreign_messages = running.foreign_messages.saturating_add(messages);
-            running.foreign_seen_ms = unix_ms();
-        }
-    }
-
     /// Asks the target for its clock now and then. Only with a lease: without one the connection lets nothing out.
     pub(super) fn keep_target_clock(&mut self, running: &mut Running) {
         let now_ms = self.clock.now_ms();
