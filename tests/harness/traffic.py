@@ -4,7 +4,7 @@ from .harrier import Harrier
 from .process import Process
 from .prometheus import scrape
 
-WINDOWS = "harrier_worker_replay_windows_total"
+WINDOWS, SENDERS = "harrier_worker_replay_windows_total", "harrier_worker_senders"
 
 
 def rows_written(harrier: Harrier, task: str) -> int:
@@ -26,16 +26,25 @@ def windows(harrier: Harrier) -> int:
 
 def windows_of(harrier: Harrier, worker: Process) -> int:
     """Those of one worker."""
-    return int(sum(s.value for s in scrape(harrier.metrics_url(worker))[1] if s.name == WINDOWS))
+    return _at(harrier.metrics_url(worker), WINDOWS)
 
 
 def senders(harrier: Harrier) -> int:
     """Senders that run or are stopping, on the workers that run."""
-    return _of_workers(harrier, "harrier_worker_senders")
+    return _of_workers(harrier, SENDERS)
+
+
+def senders_of(harrier: Harrier, worker: Process) -> int:
+    """Those of one worker."""
+    return _at(harrier.metrics_url(worker), SENDERS)
 
 
 def _of_workers(harrier: Harrier, name: str) -> int:
-    return int(sum(s.value for url in harrier.metrics_urls()[1:] for s in scrape(url)[1] if s.name == name))
+    return sum(_at(url, name) for url in harrier.metrics_urls()[1:])
+
+
+def _at(url: str, name: str) -> int:
+    return int(sum(s.value for s in scrape(url)[1] if s.name == name))
 
 
 def _of_task(harrier: Harrier, name: str, task: str, **labels: str) -> int:
