@@ -8,16 +8,18 @@ use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
 use super::names::TargetName;
-use super::partitions::{self, Counterparts, PartitionRules};
+use super::partitions::{self, Counterparts, Creating, PartitionRules};
 use super::plan::Wanted;
-use super::ports::{SourceReads, TargetCatalog};
+use super::ports::{Coordination, SourceReads, TargetCatalog};
+use super::round::commit;
 use super::schema;
 use super::start::start_position;
-use crate::registry::{CollectionMapping, PartitionMapping, ShardPair};
+use crate::registry::{CollectionMapping, Command, PartitionMapping, PendingCreation, ShardPair};
 
 /// What a collection is brought to the target with.
 pub(super) struct Bringing<'a> {
     pub(super) task_id: &'a str,
+    pub(super) coordination: &'a dyn Coordination,
     pub(super) source: &'a dyn SourceReads,
     pub(super) target: &'a dyn TargetCatalog,
     pub(super) mappings: &'a BTreeMap<i64, CollectionMapping>,
@@ -43,10 +45,22 @@ pub(super) async fn bring(
     }
     let living: Vec<&SourcePartition> =
         source.partitions.values().filter(|partition| partition.state == ObjectState::Created).collect();
+    let creating = Creating { coordination: with.coordination, task_id: with.task_id };
     let paired =
-        partitions::counterparts(with.target, name, source, &living, &BTreeMap::new(), with.rules).await;
+        partitions::counterparts(with.target, creating, name, source, &living, &BTreeMap::new(), with.rules)
+            .await;
     let Counterparts { mut found, problems } = paired.map_err(about)?;
-    let gone = source.partitions.values().filter(|partition| partition.state.is_gone());
+    let creations = with.coordination.creations(with.task_id);
+    let is_begun = |id: i64| {
+        let of_it = |one: &PendingCreation| {
+            one.source_collection_id == source.id
+                && one.partition.as_ref().is_some_and(|partition| partition.source_id == id)
+        };
+        creations.iter().any(of_it)
+    };
+    // The target may have one that was being created: `unfinished` looks.
+    let gone =
+        source.partitions.values().filter(|partition| partition.state.is_gone() && !is_begun(partition.id));
     found.extend(gone.map(|partition| (partition.id, partitions::dropped(&partition.name))));
     let replay_until = replay_until(with, &description).await.map_err(about)?;
     let shards = shard_pairs(wanted, &description, replay_until)?;
@@ -63,6 +77,8 @@ async fn find_or_create(
         Err(error) => return Err(error.into()),
         Ok(description) => return Ok(description),
     }
+    let creation = Creating { coordination: with.coordination, task_id: with.task_id }.of(source, name);
+    commit(with.coordination, Command::BeginCreations { creations: vec![creation] }).await?;
     let created = with.target.create_collection(&new_collection(source, name)).await;
     let described = with.target.describe_collection(&name.db, &name.collection).await;
     match (created, described) {

@@ -6,7 +6,7 @@
 //! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `drops`, `round`, `task_loop`, `watcher`, `supervisor`.
+//! of object each), `drops`, `unfinished`, `round`, `task_loop`, `watcher`, `supervisor`.
 
 mod collections;
 mod databases;
@@ -24,6 +24,7 @@ mod selection;
 mod start;
 mod supervisor;
 mod task_loop;
+mod unfinished;
 mod watcher;
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use harrier_milvus::client::Partition;
 
 use super::Problem;
 use super::names::TargetName;
-use super::ports::TargetCatalog;
-use crate::registry::PartitionMapping;
+use super::ports::{Coordination, TargetCatalog};
+use super::round::commit;
+use crate::registry::{Command, CreatedPartition, PartitionMapping, PendingCreation};
 
 /// Counterparts, and what stands in the way of the others.
 #[derive(Debug, Default)]
@@ -26,9 +27,50 @@ pub(super) struct PartitionRules<'a> {
     pub(super) default_partition_name: &'a str,
 }
 
+/// Commits what is about to be created, for a leader that has to go on here.
+#[derive(Clone, Copy)]
+pub(super) struct Creating<'a> {
+    pub(super) coordination: &'a dyn Coordination,
+    pub(super) task_id: &'a str,
+}
+
+impl Creating<'_> {
+    /// The creation of a whole collection.
+    pub(super) fn of(&self, source: &SourceCollection, name: &TargetName) -> PendingCreation {
+        PendingCreation {
+            task_id: self.task_id.to_owned(),
+            source_collection_id: source.id,
+            source_db: source.db_name.clone(),
+            source_name: source.name.clone(),
+            target_db: name.db.clone(),
+            target_name: name.collection.clone(),
+            created_ts: source.created_ts,
+            partition: None,
+        }
+    }
+
+    async fn begin(
+        &self,
+        source: &SourceCollection,
+        name: &TargetName,
+        lacking: &[&&SourcePartition],
+    ) -> Result<(), Problem> {
+        let of = |partition: &&&SourcePartition| PendingCreation {
+            partition: Some(CreatedPartition { source_id: partition.id, name: partition.name.clone() }),
+            ..self.of(source, name)
+        };
+        let creations: Vec<_> = lacking.iter().map(of).collect();
+        if creations.is_empty() {
+            return Ok(());
+        }
+        commit(self.coordination, Command::BeginCreations { creations }).await
+    }
+}
+
 /// Brings the target to have `wanted`, and pairs. `mapped` are the collection's partitions that have one already.
 pub(super) async fn counterparts(
     target: &dyn TargetCatalog,
+    creating: Creating<'_>,
     name: &TargetName,
     source: &SourceCollection,
     wanted: &[&SourcePartition],
@@ -51,6 +93,7 @@ pub(super) async fn counterparts(
             there.len()
         )));
     }
+    creating.begin(source, name, &lacking).await?;
     let mut result = Counterparts::default();
     for partition in &lacking {
         let created =

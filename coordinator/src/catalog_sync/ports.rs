@@ -10,7 +10,7 @@ use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
 use crate::registry::{
-    CollectionMapping, Command, DropId, DropStage, PendingDrop, Reply, State, Task, TaskId,
+    CollectionMapping, Command, DropId, DropStage, PendingCreation, PendingDrop, Reply, State, Task, TaskId,
 };
 
 /// Reads of the source that must be newer than something that was seen before.
@@ -107,6 +107,11 @@ pub struct DropWork {
     pub has_left: bool,
 }
 
+/// What a task is about to create, as the registry knows it.
+pub fn creations_of(state: &State, task_id: &str) -> Vec<PendingCreation> {
+    state.creations.values().filter(|creation| creation.task_id == task_id).cloned().collect()
+}
+
 impl DropWork {
     /// What is to be done for a task.
     pub fn of(state: &State, task_id: &str) -> Vec<Self> {
@@ -130,6 +135,8 @@ pub trait Coordination: Send + Sync + 'static {
     fn task(&self, task_id: &str) -> Option<Task>;
     /// Its mappings by source collection id, also dropped ones.
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping>;
+    /// What is about to be created at the target, and has no mapping yet.
+    fn creations(&self, task_id: &str) -> Vec<PendingCreation>;
     /// What the target still has and the source has dropped.
     fn drops(&self, task_id: &str) -> Vec<DropWork>;
     /// Partitions that its shards wait for, by source collection id.

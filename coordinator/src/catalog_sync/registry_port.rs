@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use super::Problem;
-use super::ports::{Coordination, DropWork};
+use super::ports::{Coordination, DropWork, creations_of};
 use crate::leader::{LeaderView, TaskReason};
 use crate::raft::{ProposeError, Registry};
-use crate::registry::{CollectionMapping, Command, Reply, Task, TaskId, TaskState};
+use crate::registry::{CollectionMapping, Command, PendingCreation, Reply, Task, TaskId, TaskState};
 
 /// The registry and the leader's view.
 pub struct RegistryPort {
@@ -40,6 +40,10 @@ impl Coordination for RegistryPort {
 
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping> {
         self.registry.read(|state| state.mappings.get(task_id).cloned()).unwrap_or_default()
+    }
+
+    fn creations(&self, task_id: &str) -> Vec<PendingCreation> {
+        self.registry.read(|state| creations_of(state, task_id))
     }
 
     fn drops(&self, task_id: &str) -> Vec<DropWork> {

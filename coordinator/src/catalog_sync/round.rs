@@ -9,11 +9,11 @@ use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
 use super::collections::{self, Bringing};
 use super::drops::{self, Held};
 use super::names::TargetName;
-use super::partitions::{self, PartitionRules};
+use super::partitions::{self, Creating, PartitionRules};
 use super::plan::{Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
 use super::selection::Selection;
-use super::{Problem, databases};
+use super::{Problem, databases, unfinished};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
 
 /// Collections brought at the same time; the target's root coordinator works them off one by one anyway.
@@ -54,7 +54,8 @@ pub(super) async fn run(
     let mappings = tools.coordination.mappings(&task.id);
     let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
     let first = plan(&task.spec, &selection, snapshot, &mappings);
-    let nothing_to_drop = tools.coordination.drops(&task.id).is_empty();
+    let nothing_to_drop = tools.coordination.drops(&task.id).is_empty()
+        && unfinished::gone(&*tools.coordination, &task.id, snapshot).is_empty();
     if task.state == TaskState::Running && first.is_empty() && missing.is_empty() && nothing_to_drop {
         return Ok(Outcome { problems: first.problems, look_again: false });
     }
@@ -70,6 +71,12 @@ pub(super) async fn run(
         Some(target) => target.clone(),
         None => memory.target.insert(tools.connector.connect(task).await?).clone(),
     };
+    let unfinished = unfinished::gone(coordination, &task.id, snapshot);
+    if !unfinished.is_empty() {
+        unfinished::work(coordination, &*target, &unfinished).await?;
+        // Names are now held, and mappings there, that this round did not plan with.
+        return Ok(Outcome { problems: plan.problems, look_again: true });
+    }
     let problems = drops::work(coordination, &*tools.source, &*target, &task.id).await?;
     let held = Held::new(&coordination.drops(&task.id));
     let round = Round {
@@ -169,6 +176,7 @@ impl Round<'_> {
         let created = || self.created.lock().unwrap_or_else(PoisonError::into_inner);
         let bringing = Bringing {
             task_id: &self.task.id,
+            coordination: &*self.tools.coordination,
             source: &*self.tools.source,
             target: self.target,
             mappings: self.mappings,
@@ -205,9 +213,16 @@ impl Round<'_> {
         if wanted.is_empty() {
             return Vec::new();
         }
-        let paired =
-            partitions::counterparts(self.target, &name, source, &wanted, &mapping.partitions, self.rules())
-                .await;
+        let paired = partitions::counterparts(
+            self.target,
+            Creating { coordination: &*self.tools.coordination, task_id: &self.task.id },
+            &name,
+            source,
+            &wanted,
+            &mapping.partitions,
+            self.rules(),
+        )
+        .await;
         let mut paired = match paired {
             Ok(paired) => paired,
             Err(problem) => return vec![problem.of(format_args!("partitions of {name}"))],

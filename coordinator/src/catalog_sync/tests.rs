@@ -1,6 +1,7 @@
 //! The loops against a real registry state and a target in memory that can be made to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod unfinished;
 mod world;
 
 use std::time::Duration;

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CollectionMapping, DropId, PartitionMapping, SenderCheckpoint, SenderId, Target, Task, TaskId};
+use super::{
+    CollectionMapping, DropId, PartitionMapping, PendingCreation, SenderCheckpoint, SenderId, Target, Task,
+    TaskId,
+};
 
 /// One entry of the replicated log: a command and the time at which the leader proposed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,16 @@ pub enum Command {
     TaskStarted {
         /// Which one.
         task_id: TaskId,
+    },
+    /// Something is about to be created at the target: whoever leads next has to know.
+    BeginCreations {
+        /// What, each of one task.
+        creations: Vec<PendingCreation>,
+    },
+    /// The source has dropped what was about to be created, and the target has nothing of it.
+    EndCreation {
+        /// [`PendingCreation::id`]
+        id: DropId,
     },
     /// Adds a collection's mapping, its shards and missing senders.
     MapCollection {

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod checkpoint;
 pub mod command;
+pub mod creation;
 pub mod mapping;
 pub mod pending_drop;
 pub mod sealed;
@@ -17,6 +18,7 @@ pub mod task;
 pub use apply::apply;
 pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress};
 pub use command::{Assign, Command, Entry, Refusal, Reply};
+pub use creation::{CreatedPartition, PendingCreation};
 pub use mapping::{CollectionMapping, PartitionMapping, ShardPair};
 pub use pending_drop::{DropId, DropStage, DroppedPartition, PendingDrop, drop_id};
 pub use sealed::Sealed;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, PendingDrop, Sender, SenderId, ShardId, ShardState, Target, TargetId, Task,
-    TaskId,
+    CollectionMapping, DropId, PendingCreation, PendingDrop, Sender, SenderId, ShardId, ShardState, Target,
+    TargetId, Task, TaskId,
 };
 
 /// Everything that the group remembers.
@@ -25,6 +25,9 @@ pub struct State {
     /// What the source has dropped and the target has not yet forgotten.
     #[serde(default)]
     pub drops: BTreeMap<DropId, PendingDrop>,
+    /// What is about to be created at a target. By the id that its drop would have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub creations: BTreeMap<DropId, PendingCreation>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

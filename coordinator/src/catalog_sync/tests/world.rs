@@ -11,10 +11,10 @@ use harrier_milvus::tso::Timestamp;
 use tokio::sync::watch;
 
 use super::super::fixtures::{TARGET, TASK, description_of};
-use super::super::ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
+use super::super::ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog, creations_of};
 use super::super::{CatalogSync, Options, Problem, SourceState};
 use crate::registry::{
-    CollectionMapping, Command, Entry, Reply, State, Target, Task, TaskId, TaskState, apply,
+    CollectionMapping, Command, Entry, PendingCreation, Reply, State, Target, Task, TaskId, TaskState, apply,
 };
 
 pub(super) const UPPER_BOUND: Timestamp = 1 << 40;
@@ -34,6 +34,8 @@ struct Inner {
     failing_call: Option<usize>,
     proposals: usize,
     failing_proposal: Option<usize>,
+    /// From this proposal on this node does not lead: nothing is applied.
+    deposed_at: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -134,6 +136,14 @@ impl World {
         self.inner().failing_proposal = Some(number);
     }
 
+    pub(super) fn lose_leadership_at(&self, number: usize) {
+        self.inner().deposed_at = Some(number);
+    }
+
+    pub(super) fn lead_again(&self) {
+        self.inner().deposed_at = None;
+    }
+
     pub(super) fn living(&self, collection: i64, ids: &[i64]) {
         self.inner().living.insert(collection, ids.iter().copied().collect());
     }
@@ -151,6 +161,13 @@ impl World {
         inner
             .collections
             .insert((source.db_name.clone(), source.name.clone()), (description_of(source, id), partitions));
+    }
+
+    pub(super) fn target_has_partition(&self, db: &str, collection: &str, name: &str) {
+        let mut inner = self.inner();
+        let partition = Partition { name: name.into(), id: inner.new_id(), created_timestamp: 0 };
+        let there = inner.collections.get_mut(&(db.to_owned(), collection.to_owned()));
+        there.expect("the target has the collection").1.push(partition);
     }
 
     pub(super) fn target_drops(&self, db: &str, name: &str) {
@@ -387,6 +404,10 @@ impl Coordination for World {
         Self::mappings(self)
     }
 
+    fn creations(&self, task_id: &str) -> Vec<PendingCreation> {
+        creations_of(&self.inner().registry, task_id)
+    }
+
     fn drops(&self, task_id: &str) -> Vec<DropWork> {
         DropWork::of(&self.inner().registry, task_id)
     }
@@ -400,17 +421,29 @@ impl Coordination for World {
     }
 
     async fn linearizable(&self) -> Result<(), Problem> {
-        self.propose_fails().map_or(Ok(()), Err)
+        let failure = self.propose_fails();
+        if self.is_deposed() {
+            return Err(Problem::transient("this node does not lead"));
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     async fn propose(&self, command: Command) -> Result<Reply, Problem> {
         let failure = self.propose_fails();
+        if self.is_deposed() {
+            return Err(Problem::transient("this node does not lead"));
+        }
         let reply = self.apply(command);
         failure.map_or(Ok(reply), Err)
     }
 }
 
 impl World {
+    fn is_deposed(&self) -> bool {
+        let inner = self.inner();
+        inner.deposed_at.is_some_and(|at| inner.proposals > at)
+    }
+
     fn propose_fails(&self) -> Option<Problem> {
         let mut inner = self.inner();
         inner.proposals += 1;

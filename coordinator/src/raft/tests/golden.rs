@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::samples::every_command;
+use super::samples::{begin_creations, every_command};
 use crate::raft::Peer;
 use crate::raft::format;
 use crate::raft::types::{LogEntry, LogId, Membership, SnapshotMeta, Vote};
@@ -90,7 +90,8 @@ fn snapshots() {
     let drop =
         Command::DropPartitions { task_id: "a".into(), source_collection_id: 44, partitions: [45].into() };
     registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_010, command: drop });
-    assert!(!state.drops.is_empty());
+    registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_011, command: begin_creations() });
+    assert!(!state.drops.is_empty() && !state.creations.is_empty());
     assert!(!state.tasks.is_empty() && !state.mappings.is_empty() && !state.shards.is_empty());
     check("snapshot", &state);
     check(

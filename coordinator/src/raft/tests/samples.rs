@@ -118,6 +118,21 @@ pub(super) fn checkpoint(clock: u64) -> Command {
     }
 }
 
+pub(super) fn begin_creations() -> Command {
+    let whole = PendingCreation {
+        task_id: "a".into(),
+        source_collection_id: 44,
+        source_db: "default".into(),
+        source_name: "orders".into(),
+        target_db: "default".into(),
+        target_name: "orders".into(),
+        created_ts: 445_000_000_000_000_001,
+        partition: None,
+    };
+    let partition = Some(CreatedPartition { source_id: 47, name: "new".into() });
+    Command::BeginCreations { creations: vec![whole.clone(), PendingCreation { partition, ..whole }] }
+}
+
 /// Names and commands; applied in this order they make a state in which every map has something.
 pub(super) fn every_command() -> Vec<(&'static str, Command)> {
     let task_id = || "a".to_owned();
@@ -152,6 +167,8 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             Command::DropPartitions { task_id: task_id(), source_collection_id: 44, partitions: [45].into() },
         ),
         ("dropped_at_target", Command::DroppedAtTarget { drop_id: "44/a".into() }),
+        ("begin_creations", begin_creations()),
+        ("end_creation", Command::EndCreation { id: "44.47/a".into() }),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -166,6 +183,8 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::ResumeTask { .. }
             | Command::DropMapping { .. }
             | Command::DropPartitions { .. }
+            | Command::BeginCreations { .. }
+            | Command::EndCreation { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

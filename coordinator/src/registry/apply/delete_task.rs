@@ -1,6 +1,7 @@
 //! `DeleteTask`: the task, its mappings and its shards go; senders and the target stay, because their clocks do.
 
 use super::super::{Refusal, Reply, State};
+use super::creations;
 use super::inputs::{ChangedInputs, note_drops, remove, shards_of_task};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
@@ -14,6 +15,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     state.mappings.remove(task_id);
     note_drops(state, task_id, &mut changed);
     state.drops.retain(|_, drop| drop.task_id != task_id);
+    creations::forget(state, task_id, None);
     changed.bump(state);
     Reply::Done
 }

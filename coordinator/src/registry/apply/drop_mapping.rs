@@ -1,6 +1,7 @@
 //! `DropMapping`: the collection is gone from the source; its shards leave their senders, and its drop begins.
 
 use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
+use super::creations;
 use super::inputs::{ChangedInputs, begin_drops, remove, senders_of_mapping, shards_of_mapping};
 
 pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64) -> Reply {
@@ -23,7 +24,8 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
     for shard_id in shard_ids {
         remove(state, &shard_id, &mut changed);
     }
-    // Its partitions go with it.
+    // Its partitions go with it, also those that are not mapped yet.
+    creations::forget(state, task_id, Some(source_collection_id));
     state.drops.retain(|_, drop| {
         let of_it = drop.task_id == task_id && drop.source_collection_id == source_collection_id;
         if of_it {

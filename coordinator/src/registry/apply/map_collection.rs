@@ -1,9 +1,9 @@
 //! `MapCollection`: a collection of the source got its counterpart at the target; its shards become inputs.
 
 use super::super::{CollectionMapping, Refusal, Reply, Sender, ShardPair, ShardPhase, ShardState, State};
-use super::super::{TaskState, sender_id, shard_id};
-use super::inputs::{ChangedInputs, activate};
-use super::map_partitions;
+use super::super::{TaskState, drop_id, sender_id, shard_id};
+use super::inputs::{ChangedInputs, activate, begin_drops, senders_of_mapping};
+use super::{creations, drop_mapping, map_partitions};
 
 pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
     let task_id = mapping.task_id.as_str();
@@ -25,8 +25,11 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
     if let Some(target) = state.targets.get_mut(&target_id) {
         target.collection_ids.insert(mapping.target_id);
     }
+    if mapping.dropped {
+        return already_gone(state, &target_id, mapping);
+    }
     let mut changed = ChangedInputs::default();
-    for pair in mapping.shards.iter().filter(|_| !mapping.dropped) {
+    for pair in &mapping.shards {
         add_sender(state, &target_id, pair);
         let shard_id = shard_id(task_id, &pair.source_vchannel);
         state.shards.insert(shard_id.clone(), new_shard(&target_id, mapping, pair));
@@ -35,8 +38,25 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
         }
     }
     changed.bump(state);
-    state.mappings.entry(task_id.to_owned()).or_default().insert(mapping.source_id, mapping.clone());
+    remember(state, mapping);
+    creations::end_mapped(state, mapping);
     Reply::Done
+}
+
+/// The source dropped it before it was mapped, and the target has it: no row of it was ever sent, but it has to go.
+fn already_gone(state: &mut State, target_id: &str, mapping: &CollectionMapping) -> Reply {
+    mapping.shards.iter().for_each(|pair| add_sender(state, target_id, pair));
+    remember(state, mapping);
+    creations::forget(state, &mapping.task_id, Some(mapping.source_id));
+    let senders = senders_of_mapping(state, mapping);
+    let id = drop_id(&mapping.task_id, mapping.source_id, None);
+    begin_drops(state, vec![(id, drop_mapping::pending(mapping))], &senders, ChangedInputs::default());
+    Reply::Done
+}
+
+fn remember(state: &mut State, mapping: &CollectionMapping) {
+    let of_task = state.mappings.entry(mapping.task_id.clone()).or_default();
+    of_task.insert(mapping.source_id, mapping.clone());
 }
 
 fn add_sender(state: &mut State, target_id: &str, pair: &ShardPair) {

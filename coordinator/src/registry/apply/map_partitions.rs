@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{PartitionMapping, Refusal, Reply, ShardPhase, State};
+use super::creations;
 use super::inputs::{ChangedInputs, shards_of_mapping};
 
 pub(super) fn apply(
@@ -40,6 +41,10 @@ pub(super) fn apply(
             }
         }
         changed.bump(state);
+        let mapped = state.mappings.get(task_id).and_then(|of_task| of_task.get(&source_collection_id));
+        if let Some(mapped) = mapped.cloned() {
+            creations::end_mapped(state, &mapped);
+        }
     }
     Reply::Done
 }

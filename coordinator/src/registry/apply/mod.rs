@@ -6,6 +6,7 @@
 mod assign_senders;
 mod checkpoint;
 mod create_task;
+mod creations;
 mod delete_task;
 mod drop_mapping;
 mod drop_partitions;
@@ -38,6 +39,8 @@ pub fn apply(state: &mut State, entry: &Entry) -> Reply {
         Command::PauseTask { task_id } => pause_task::apply(state, task_id),
         Command::ResumeTask { task_id } => resume_task::apply(state, task_id),
         Command::TaskStarted { task_id } => task_started::apply(state, task_id),
+        Command::BeginCreations { creations } => creations::begin(state, creations),
+        Command::EndCreation { id } => creations::end(state, id),
         Command::MapCollection { mapping } => map_collection::apply(state, mapping),
         Command::MapPartitions { task_id, source_collection_id, partitions } => {
             map_partitions::apply(state, task_id, *source_collection_id, partitions)

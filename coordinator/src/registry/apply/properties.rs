@@ -19,8 +19,9 @@ fn command() -> impl Strategy<Value = Command> {
         2 => task_id().prop_map(|task_id| Command::PauseTask { task_id }),
         2 => task_id().prop_map(|task_id| Command::ResumeTask { task_id }),
         1 => task_id().prop_map(|task_id| Command::TaskStarted { task_id }),
-        3 => (task_id(), collection.clone(), 0..2_u32).prop_map(|(id, collection, pchannel)| {
-            Command::MapCollection { mapping: Box::new(mapping_of(&id, collection, pchannel)) }
+        3 => (task_id(), collection.clone(), 0..2_u32, 0..8_u8).prop_map(|(id, collection, pchannel, gone)| {
+            let mapping = mapping_of(&id, collection, pchannel);
+            Command::MapCollection { mapping: Box::new(CollectionMapping { dropped: gone == 0, ..mapping }) }
         }),
         1 => (task_id(), collection.clone(), any::<bool>()).prop_map(|(id, collection, dropped)| {
             map_partition(id, collection, dropped)
@@ -31,10 +32,28 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (task_id(), 100..103_i64).prop_map(|(task_id, source_collection_id)| {
             Command::DropPartitions { task_id, source_collection_id, partitions: [1].into() }
         }),
+        2 => (task_id(), 100..103_i64, any::<bool>()).prop_map(|(id, collection, whole)| {
+            Command::BeginCreations { creations: vec![creation(id, collection, whole)] }
+        }),
+        1 => drop_of().prop_map(|id| Command::EndCreation { id }),
         2 => drop_of().prop_map(|drop_id| Command::DroppedAtTarget { drop_id }),
         4 => (0..2_u32, 0..6_u64, 0..4_u8).prop_map(|(pchannel, epoch, owner)| assign(pchannel, epoch, owner)),
         8 => report().prop_map(|report| Command::Checkpoint { senders: vec![report] }),
     ]
+}
+
+fn creation(task_id: String, source_collection_id: i64, whole: bool) -> PendingCreation {
+    let mapping = mapping_of(&task_id, source_collection_id, 0);
+    PendingCreation {
+        task_id,
+        source_collection_id,
+        source_db: mapping.source_db,
+        source_name: mapping.source_name,
+        target_db: mapping.target_db,
+        target_name: mapping.target_name,
+        created_ts: mapping.created_ts,
+        partition: (!whole).then(|| CreatedPartition { source_id: 1, name: "p".into() }),
+    }
 }
 
 fn drop_of() -> impl Strategy<Value = DropId> {
@@ -213,6 +232,19 @@ fn check_drops(before: &State, after: &State) {
     }
 }
 
+/// Only of tasks that there are, and of nothing that a mapping names.
+fn check_creations(state: &State) {
+    for (id, creation) in &state.creations {
+        assert_eq!(*id, creation.id());
+        assert!(state.tasks.contains_key(&creation.task_id));
+        let mappings = state.mappings.get(&creation.task_id);
+        if let Some(mapping) = mappings.and_then(|of_task| of_task.get(&creation.source_collection_id)) {
+            let partition = creation.partition.as_ref().expect("the collection is mapped");
+            assert!(!mapping.dropped && !mapping.partitions.contains_key(&partition.source_id));
+        }
+    }
+}
+
 fn check_tasks(state: &State) {
     assert!(state.tasks.len() <= 2);
     for task_id in state.mappings.keys() {
@@ -253,6 +285,7 @@ proptest! {
             check_shards(&before, &state);
             check_tasks(&state);
             check_drops(&before, &state);
+            check_creations(&state);
 
             // The same entry, having been on disk, does the same to a state that was on disk.
             let stored: Entry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();
