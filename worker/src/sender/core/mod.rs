@@ -119,6 +119,8 @@ pub(crate) struct Core {
     target_pchannel: String,
     positions: Positions,
     clock: Clock,
+    /// Nothing above it goes into a pack: the target would refuse its rows.
+    ceiling: Timestamp,
     /// Largest timestamp of what was handed out to be sent, now or by a former owner.
     wire_clock: Timestamp,
     shards: BTreeMap<ShardKey, Shard>,
@@ -186,6 +188,7 @@ impl Core {
             target_pchannel: assignment.target_pchannel.clone(),
             positions: Positions::new(order),
             clock,
+            ceiling: Timestamp::MAX,
             wire_clock,
             shards: BTreeMap::new(),
             feeds: BTreeMap::new(),

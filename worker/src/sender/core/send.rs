@@ -34,6 +34,11 @@ impl Core {
         }
     }
 
+    /// Packs are closed up to `ceiling` from now on. What lies above it waits until it rises.
+    pub(crate) fn set_ceiling(&mut self, ceiling: Timestamp) {
+        self.ceiling = ceiling;
+    }
+
     /// The tick of the pack that `next_call` will take from, if one is ready.
     pub(crate) fn next_tick(&self) -> Option<Timestamp> {
         self.flights.front().filter(|flight| !flight.awaiting).map(|flight| flight.tick)
@@ -58,7 +63,7 @@ impl Core {
 
     /// False when there is nothing to send, or nothing may be sent now.
     fn close_pack(&mut self) -> bool {
-        let limit = self.clock.horizon();
+        let limit = self.clock.horizon().min(self.ceiling);
         let releases = self.plan_releases(limit);
         let Some(tick) = self.tick_for(&releases, limit).max(self.tick_for_drops()) else {
             self.pass_over(releases);

@@ -22,6 +22,7 @@ impl Runner {
         let now_ms = self.clock.now_ms();
         self.keep_limits(running);
         self.keep_foreign(running);
+        self.keep_ceiling(running);
         running.core.prepare(now_ms);
         if let Gate::Pause(until) = running.gate
             && until <= Instant::now()

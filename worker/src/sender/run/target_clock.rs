@@ -65,7 +65,14 @@ impl Runner {
         }
     }
 
-    /// How long the next call has to wait for the target's clock, in milliseconds.
+    /// As the target's clock goes on, so may what is sent.
+    pub(super) fn keep_ceiling(&self, running: &mut Running) {
+        let (now_ms, ahead_ms_max) = (self.clock.now_ms(), self.context.config.target_ahead_ms_max);
+        running.core.set_ceiling(running.target_clock.ceiling(now_ms, ahead_ms_max));
+    }
+
+    /// How long the next call has to wait for the target's clock, in milliseconds. Only a pack that was closed before
+    /// that clock was known, or before it went back, or one that tells a drop, has to.
     pub(super) fn clock_wait_ms(&self, running: &Running) -> u64 {
         running.core.next_tick().map_or(0, |tick| {
             let ahead_ms = running.target_clock.ahead_ms(tick, self.clock.now_ms());
@@ -77,7 +84,7 @@ impl Runner {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a clock are far below 2^53")]
 fn clocks_apart(ahead_ms: u64, limit_ms: u64) -> String {
     format!(
-        "the source's clock is {:.1} s ahead of the target's clock (limit {:.1} s): set the clocks (NTP); \
+        "the source's clock is at least {:.1} s ahead of the target's clock (limit {:.1} s): set the clocks (NTP); \
          until they agree every row waits for the target's clock",
         ahead_ms as f64 / 1000.0,
         limit_ms as f64 / 1000.0,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_milvus::tso;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, TargetConnection};
 
 use self::fake_target::{FakeTarget, Mood};
@@ -160,10 +161,18 @@ async fn rows_wait_while_the_source_is_ahead_of_the_target() {
     assert!(!bench.is_equal());
     let refused = bench.target.state().too_early;
     assert!(refused <= 1, "the sender asks the clock, it does not knock: {refused} calls");
-    bench.target.state().clock_ms = Some(bench.history.shape.end_ms + 60_000);
+    // Half of it may go: exactly that goes, in packs of its own.
+    let (begin_ms, end_ms) = (bench.history.shape.begin_ms, bench.history.shape.end_ms);
+    let half_ms = begin_ms + (end_ms - begin_ms) / 2;
+    bench.target.state().clock_ms = Some(half_ms - 1_800);
+    let half_way = |bench: &Bench| tso::physical_ms(bench.target.state().target.newest) + 50 > half_ms;
+    bench.beat_until("half of it", half_way).await;
+    assert!(tso::physical_ms(bench.target.state().target.newest) < half_ms + 200);
+    assert_eq!(bench.target.state().too_early, refused);
+    bench.target.state().clock_ms = Some(end_ms + 60_000);
     bench.beat_until("the rows", Bench::is_equal).await;
     bench.beat_until("the reason to go", |bench| bench.sender.report().error.is_none()).await;
-    assert_eq!(bench.sender.report().source_ahead_ms, 0);
+    bench.beat_until("the gauge to fall", |bench| bench.sender.report().source_ahead_ms == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
