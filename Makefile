@@ -10,7 +10,7 @@ PYTHON := PYTHONPATH=tests python3 -m harness.install
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench clean e2e
+.PHONY: help demo test check fix bench chaos clean e2e
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,10 @@ fix: ## format, and apply what the lints can mend
 
 bench: ## measure throughput, lag, CPU and memory on real servers (prints, asserts nothing)
 	@$(PYTHON) -m bench
+
+chaos: ## kill, freeze and pause at 200 moments of chance and compare by content (CHAOS_SEED, CHAOS_KILLS; an hour)
+	cargo build -p harrier
+	@$(PYTHON) -m chaos
 
 clean: ## remove what was built here; the cache of downloads stays
 	cargo clean

@@ -13,12 +13,12 @@ class Pair:
 
     def __init__(self, folder: Path, etcd_port: int, source_port: int, standby_port: int,
                  source_name: str = "by-dev", standby_name: str = "standby",
-                 standby_extra: dict[str, object] | None = None) -> None:
+                 standby_extra: dict[str, object] | None = None, standby_log: str | None = None) -> None:
         self.folder = folder
         self.etcd = Etcd(folder, etcd_port)
         self.source = MilvusServer(source_name, folder, source_port, self.etcd.endpoint, standby=False)
         self.standby = MilvusServer(standby_name, folder, standby_port, self.etcd.endpoint, standby=True,
-                                    extra=standby_extra)
+                                    extra=standby_extra, log=standby_log)
 
     def start(self) -> "Pair":
         """Starts all three; returns when etcd is ready. `wait_ready` waits for the servers."""

@@ -24,13 +24,13 @@ ODD_COLLECTIONS = 5
 class Stand:
     """Started once per test run; `stop` ends every process and removes the data."""
 
-    def __init__(self) -> None:
+    def __init__(self, standby_log: str | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="harrier-stand-"))
         self._ports = PortBlock()
         ports = self._ports
         self.pair = Pair(
             self.folder, ports.take(2), ports.take(PORTS), ports.take(PORTS),
-            standby_extra={"common.security.authorizationEnabled": True},
+            standby_extra={"common.security.authorizationEnabled": True}, standby_log=standby_log,
         )
         self.harrier = Harrier(self.folder, self.pair, ports.take(), ports.take(), ports.take(WORKERS_MAX))
         first = ports.take(UNUSED_PORTS)
