@@ -97,7 +97,9 @@ impl AppState {
             let times = (self.now_ms(), self.config.foreign_shown_ms);
             self.registry.read(|registry| crate::leader::warnings_of(registry, task_id, &foreign, times))
         };
-        Remarks { reason: self.leader.task_reason(task_id).map(|reason| reason.message), warnings }
+        let held = self.leader.held_collections().remove(task_id).unwrap_or_default();
+        let reason = self.leader.task_reason(task_id).map(|reason| reason.message);
+        Remarks { reason, held, warnings }
     }
 }
 

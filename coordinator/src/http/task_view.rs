@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::leader::HeldCollection;
 use crate::registry::task::TargetAddress;
 use crate::registry::{CollectionFilter, Task, TaskSpec, TaskState};
 
@@ -21,11 +22,13 @@ pub(super) fn state_name(state: TaskState) -> &'static str {
 pub(super) struct Remarks {
     /// What keeps it from going on.
     pub reason: Option<String>,
+    /// Collections that are held, while all others go on.
+    pub held: Vec<HeldCollection>,
     /// What its owner should know although it goes on.
     pub warnings: Vec<String>,
 }
 
-/// The task, with `reason` and `warnings` only if there are any.
+/// The task, with `reason`, `held_collections` and `warnings` only if there are any.
 pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     let spec = &task.spec;
     let mut view = json!({
@@ -45,10 +48,24 @@ pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     if let Some(reason) = remarks.reason {
         view["reason"] = Value::String(reason);
     }
+    if !remarks.held.is_empty() {
+        view["held_collections"] = remarks.held.iter().map(held_collection).collect();
+    }
     if !remarks.warnings.is_empty() {
         view["warnings"] = remarks.warnings.into();
     }
     view
+}
+
+fn held_collection(held: &HeldCollection) -> Value {
+    json!({
+        "db": held.database,
+        "name": held.name,
+        "collection_id": held.source_id,
+        "class": held.reason.class.as_str(),
+        "reason": held.reason.message,
+        "since": held.reason.since_ms,
+    })
 }
 
 fn connect_param(target: &TargetAddress) -> Value {

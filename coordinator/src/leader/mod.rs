@@ -22,6 +22,7 @@ mod connections;
 mod desired;
 mod desired_cache;
 mod foreign;
+mod held;
 mod leadership;
 mod leadership_check;
 mod leading;
@@ -48,6 +49,7 @@ mod tests;
 
 pub use board::{MissingPartitions, SenderInfo, ShardInfo};
 pub use foreign::ForeignWrites;
+pub use held::HeldCollection;
 pub use reason::TaskReason;
 pub use traffic::{OTHER, TrafficCount, TrafficCounter, TrafficKey};
 pub use view::{LeaderView, SenderError};

@@ -1,5 +1,7 @@
 //! Why a task does not get on, in words for its owner.
 
+use std::cmp::Ordering;
+
 use harrier_milvus::error::ErrorClass;
 use harrier_proto::harrier::v1::TaskError;
 
@@ -40,4 +42,14 @@ impl TaskReason {
         }
         self
     }
+}
+
+/// What an operator can mend first, what heals by itself last; among equals the oldest.
+pub(crate) fn by_urgency(one: &TaskReason, other: &TaskReason) -> Ordering {
+    let rank = |reason: &TaskReason| match reason.class {
+        ErrorClass::Operator => 0,
+        ErrorClass::Bug => 1,
+        ErrorClass::Transient => 2,
+    };
+    (rank(one), one.since_ms, &one.message).cmp(&(rank(other), other.since_ms, &other.message))
 }

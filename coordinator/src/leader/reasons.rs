@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use harrier_milvus::error::ErrorClass;
 
 use super::board::{Board, SenderInfo, split_shard_id};
-use super::reason::TaskReason;
+use super::held::{HeldCollection, held_of};
+use super::reason::{TaskReason, by_urgency};
 use crate::planner::Waiting;
 use crate::registry::{SenderId, ShardId, ShardPhase, ShardState, State, TaskId, TaskState};
 
@@ -29,11 +30,18 @@ pub(crate) struct Observed<'a> {
 pub(crate) struct Reasons {
     of_catalog: BTreeMap<TaskId, TaskReason>,
     of_flow: BTreeMap<TaskId, TaskReason>,
+    /// Only tasks that have any.
+    held: BTreeMap<TaskId, Vec<HeldCollection>>,
 }
 
 impl Reasons {
     pub(crate) fn of(&self, task_id: &str) -> Option<TaskReason> {
         self.of_catalog.get(task_id).or_else(|| self.of_flow.get(task_id)).cloned()
+    }
+
+    /// The held collections of all tasks that have any.
+    pub(crate) fn held(&self) -> &BTreeMap<TaskId, Vec<HeldCollection>> {
+        &self.held
     }
 
     pub(crate) fn set_of_catalog(&mut self, task_id: &str, reason: Option<TaskReason>) {
@@ -54,32 +62,46 @@ impl Reasons {
                 shards.entry(split_shard_id(shard_id).0).or_default().push((shard_id, shard));
             }
         }
-        let running = state.tasks.keys().filter(|task_id| runs(task_id));
-        let found = running.filter_map(|task_id| {
+        let (former_flow, former_held) = (std::mem::take(&mut self.of_flow), std::mem::take(&mut self.held));
+        for task_id in state.tasks.keys().filter(|task_id| runs(task_id)) {
             let of_task = shards.get(task_id.as_str()).map_or(&[][..], Vec::as_slice);
-            let reason = flow_reason(task_id, of_task, state, observed)?;
-            Some((task_id.clone(), reason.continuing(self.of_flow.get(task_id))))
-        });
-        self.of_flow = found.collect();
+            let flow = Flow::new(of_task, state, observed);
+            let former = former_held.get(task_id).map_or(&[][..], Vec::as_slice);
+            let held = held_of(task_id, of_task, &flow.infos, state, former);
+            if let Some(reason) = flow.reason(task_id, &held, observed) {
+                self.of_flow.insert(task_id.clone(), reason.continuing(former_flow.get(task_id)));
+            }
+            if !held.is_empty() {
+                self.held.insert(task_id.clone(), held);
+            }
+        }
     }
 }
 
-fn flow_reason(
-    task_id: &str,
-    shards: &[(&ShardId, &ShardState)],
-    state: &State,
-    observed: &Observed<'_>,
-) -> Option<TaskReason> {
-    if let Some(message) = observed.connection_errors.get(task_id) {
-        return Some(operator(message.clone(), observed.now_ms));
+/// What the senders of one task say.
+struct Flow<'a> {
+    senders: Vec<&'a SenderId>,
+    infos: Vec<&'a SenderInfo>,
+}
+
+impl<'a> Flow<'a> {
+    fn new(shards: &[(&ShardId, &'a ShardState)], state: &State, observed: &Observed<'a>) -> Self {
+        let mut senders: Vec<_> = shards.iter().map(|(_, shard)| &shard.sender_id).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        let infos =
+            senders.iter().filter_map(|sender_id| current_info(sender_id, state, observed.board)).collect();
+        Self { senders, infos }
     }
-    let mut senders: Vec<_> = shards.iter().map(|(_, shard)| &shard.sender_id).collect();
-    senders.sort_unstable();
-    senders.dedup();
-    let infos: Vec<&SenderInfo> =
-        senders.iter().filter_map(|sender_id| current_info(sender_id, state, observed.board)).collect();
-    let errors = infos.iter().filter_map(|info| info.error.clone()).collect();
-    worst(errors, "senders").or_else(|| held_reason(shards, &infos)).or_else(|| no_worker(&senders, observed))
+
+    fn reason(&self, task_id: &str, held: &[HeldCollection], observed: &Observed<'_>) -> Option<TaskReason> {
+        if let Some(message) = observed.connection_errors.get(task_id) {
+            return Some(operator(message.clone(), observed.now_ms));
+        }
+        let errors = self.infos.iter().filter_map(|info| info.error.clone()).collect();
+        let held = || worst(held.iter().map(HeldCollection::told).collect(), "collections");
+        worst(errors, "senders").or_else(held).or_else(|| no_worker(&self.senders, observed))
+    }
 }
 
 /// A report of a former owner says nothing about now.
@@ -88,17 +110,6 @@ fn current_info<'a>(sender_id: &str, state: &State, board: &'a Board) -> Option<
     board
         .get(sender_id)
         .filter(|info| info.epoch == sender.epoch && sender.owner.as_deref() == Some(info.worker_id.as_str()))
-}
-
-fn held_reason(shards: &[(&ShardId, &ShardState)], infos: &[&SenderInfo]) -> Option<TaskReason> {
-    let reported = infos.iter().flat_map(|info| &info.shards);
-    let of_task = reported.filter(|info| shards.iter().any(|(shard_id, _)| **shard_id == info.shard_id));
-    let held = of_task.filter_map(|info| {
-        let reason = info.held.clone()?;
-        let vchannel = split_shard_id(&info.shard_id).1;
-        Some(TaskReason { message: format!("channel {vchannel} is held: {}", reason.message), ..reason })
-    });
-    worst(held.collect(), "channels")
 }
 
 fn no_worker(senders: &[&SenderId], observed: &Observed<'_>) -> Option<TaskReason> {
@@ -115,14 +126,9 @@ fn operator(message: String, now_ms: u64) -> TaskReason {
     TaskReason { class: ErrorClass::Operator, message, since_ms: now_ms }
 }
 
-/// What an operator can mend first, what heals by itself last; among equals the oldest.
+/// The most urgent one, and how many there are besides.
 fn worst(mut reasons: Vec<TaskReason>, what: &str) -> Option<TaskReason> {
-    let rank = |reason: &TaskReason| match reason.class {
-        ErrorClass::Operator => 0,
-        ErrorClass::Bug => 1,
-        ErrorClass::Transient => 2,
-    };
-    reasons.sort_by(|a, b| (rank(a), a.since_ms, &a.message).cmp(&(rank(b), b.since_ms, &b.message)));
+    reasons.sort_by(by_urgency);
     let others = reasons.len().saturating_sub(1);
     let mut worst = reasons.into_iter().next()?;
     if others > 0 {
@@ -187,8 +193,8 @@ mod tests {
         assert_eq!(reason.message, "no worker is registered: start `harrier worker`");
         world.board.put("w", &report(None, error("operator", "schema differs", 5)), 6);
         let reason = world.refresh(&mut reasons, &state, 7).unwrap();
-        assert_eq!(reason.message, "channel source-dml_0_100v0 is held: schema differs");
-        assert_eq!(reason.since_ms, 5);
+        let expected = "collection default.c100 is held since 1970-01-01T00:00:00Z: schema differs";
+        assert_eq!((reason.message.as_str(), reason.since_ms), (expected, 5));
         world.board.put("w", &report(error("transient", "target is away", 6), None), 8);
         assert_eq!(world.refresh(&mut reasons, &state, 9).unwrap().message, "target is away");
         world.connection_errors.insert(TASK.to_owned(), "no such file".to_owned());
@@ -197,6 +203,44 @@ mod tests {
             TaskReason { class: ErrorClass::Transient, message: "etcd is away".to_owned(), since_ms: 3 };
         reasons.set_of_catalog(TASK, Some(of_catalog.clone()));
         assert_eq!(world.refresh(&mut reasons, &state, 11), Some(of_catalog));
+    }
+
+    #[test]
+    fn each_held_collection_is_listed_once_and_the_most_urgent_is_told() {
+        let mut state = fixtures::running("w");
+        fixtures::commit(&mut state, fixtures::map_collection(TASK, 101, 0));
+        fixtures::commit(&mut state, fixtures::map_collection(TASK, 102, 0));
+        let shard = |shard_id: &str, held| ShardReport {
+            shard_id: shard_id.to_owned(),
+            held,
+            ..ShardReport::default()
+        };
+        let mut report = report(None, error("transient", "no segment", 2_000));
+        report.shards.push(shard("task-1/source-dml_0_101v0", error("operator", "gone", 9_000)));
+        report.shards.push(shard("task-1/source-dml_0_102v0", None));
+        let mut world = World::default();
+        let mut reasons = Reasons::default();
+        world.board.put("w", &report, 10_000);
+        let reason = world.refresh(&mut reasons, &state, 10_000).unwrap();
+        assert_eq!(
+            reason.message,
+            "collection default.c101 is held since 1970-01-01T00:00:09Z: gone (and 1 more collections)"
+        );
+        let held: Vec<_> =
+            reasons.held()[TASK].iter().map(|held| (held.name.as_str(), held.reason.since_ms)).collect();
+        assert_eq!(held, [("c100", 2_000), ("c101", 9_000)]);
+
+        // Another owner finds the same anew.
+        report.shards[1].held = error("operator", "gone", 15_000);
+        world.board.put("w", &report, 15_000);
+        world.refresh(&mut reasons, &state, 15_000);
+        assert_eq!(reasons.held()[TASK][1].reason.since_ms, 9_000);
+        for shard in &mut report.shards {
+            shard.held = None;
+        }
+        world.board.put("w", &report, 16_000);
+        assert_eq!(world.refresh(&mut reasons, &state, 16_000), None);
+        assert!(reasons.held().is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::board::{MissingPartitions, SenderInfo};
 use super::foreign::ForeignWrites;
+use super::held::HeldCollection;
 use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
@@ -48,6 +49,11 @@ impl LeaderView {
     /// shards, then the want of a worker. `None` if all is well or the task is paused.
     pub fn task_reason(&self, task_id: &str) -> Option<TaskReason> {
         self.with(|shared| shared.reasons().of(task_id)).flatten()
+    }
+
+    /// The held collections of all tasks that have any, by id.
+    pub fn held_collections(&self) -> BTreeMap<TaskId, Vec<HeldCollection>> {
+        self.with(|shared| shared.reasons().held().clone()).unwrap_or_default()
     }
 
     /// What the catalog sync has to say of its task; `None` when all is well. The same class and message as before

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use harrier_milvus::error::ErrorClass;
 
 use super::text::{Exposition, Kind};
-use crate::leader::{SenderInfo, TaskReason, WorkerInfo};
+use crate::leader::{HeldCollection, SenderInfo, TaskReason, WorkerInfo};
 use crate::raft::RaftStatus;
+use crate::registry::TaskId;
 
 /// The node's place in the group.
 pub(super) fn raft(exposition: &mut Exposition, status: &RaftStatus) {
@@ -85,6 +86,19 @@ pub(super) fn errors(
     }
 }
 
+/// How many collections of each task are held.
+pub(super) fn held(
+    exposition: &mut Exposition,
+    tasks: &[TaskId],
+    held: &BTreeMap<TaskId, Vec<HeldCollection>>,
+) {
+    let help = "collections of the task that are held at present, while all others go on";
+    let mut family = exposition.family("harrier_held_collections", Kind::Gauge, help);
+    for task_id in tasks {
+        family.sample(&[("task_id", task_id)], held.get(task_id).map_or(0, Vec::len));
+    }
+}
+
 /// Seconds since a time in unix milliseconds; 0 if it is yet to come.
 pub(super) fn seconds_since(then_ms: u64, now_ms: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a lag are far below 2^53")]
@@ -99,8 +113,8 @@ mod tests {
     use harrier_milvus::error::ErrorClass;
 
     use super::super::text::Exposition;
-    use super::{errors, workers};
-    use crate::leader::{SenderInfo, ShardInfo, TaskReason, WorkerInfo};
+    use super::{errors, held, workers};
+    use crate::leader::{HeldCollection, SenderInfo, ShardInfo, TaskReason, WorkerInfo};
 
     fn reason(class: ErrorClass, since_ms: u64) -> TaskReason {
         TaskReason { class, message: "why".into(), since_ms }
@@ -150,6 +164,21 @@ mod tests {
         ] {
             assert!(found.iter().any(|found| found == line), "{line} in {found:#?}");
         }
+    }
+
+    #[test]
+    fn a_task_without_held_collections_shows_none() {
+        let collection = HeldCollection {
+            source_id: 5,
+            database: "default".into(),
+            name: "c".into(),
+            reason: reason(ErrorClass::Operator, 1),
+        };
+        let held_of_a = BTreeMap::from([("a".to_owned(), vec![collection.clone(), collection])]);
+        let found = samples(|exposition| held(exposition, &["a".into(), "b".into()], &held_of_a));
+        let expected =
+            [r#"harrier_held_collections{task_id="a"} 2"#, r#"harrier_held_collections{task_id="b"} 0"#];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
         registry::senders(exposition, registry);
         registry.tasks.keys().cloned().collect()
     });
+    cluster::held(exposition, &task_ids, &state.leader.held_collections());
     let reasons: BTreeMap<_, _> = task_ids
         .into_iter()
         .filter_map(|task_id| state.leader.task_reason(&task_id).map(|reason| (task_id, reason)))
