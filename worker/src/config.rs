@@ -32,6 +32,8 @@ pub struct WorkerConfig {
     pub hold_ms_min: u64,
     /// Longest wait before a collection that the target refuses is tried again.
     pub hold_ms_max: u64,
+    /// How often the target is asked whether it still has the collections that are written to.
+    pub target_check_interval_ms: u64,
     /// How long connecting to the target or a coordinator may take.
     pub connect_timeout_ms: u64,
     /// How far ahead of its clock a sender asks to go, at least.
@@ -64,6 +66,7 @@ impl Default for WorkerConfig {
             backoff_ms_max: 5_000,
             hold_ms_min: 1_000,
             hold_ms_max: 30_000,
+            target_check_interval_ms: 5_000,
             connect_timeout_ms: 10_000,
             lookahead_ms_min: 5_000,
             target_clock_interval_ms: 5_000,

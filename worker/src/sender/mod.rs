@@ -13,6 +13,7 @@ mod foreign;
 mod handle;
 mod log_end;
 pub(crate) mod metrics;
+mod presence;
 mod problems;
 mod reader;
 mod refusal;

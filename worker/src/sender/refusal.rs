@@ -21,6 +21,8 @@ pub(crate) struct Explained {
     pub class: ErrorClass,
     /// What is the matter and what to do.
     pub message: String,
+    /// The target does not have the collection at all.
+    pub gone: bool,
 }
 
 /// Whether the target understood the call and did not take it for what is in it. Trouble on the way there, with
@@ -48,23 +50,29 @@ pub(crate) async fn explain(
     error: &ClientError,
     subject: Option<&Subject>,
 ) -> Explained {
-    let plain = Explained { class: error.class(), message: error.to_string() };
+    let plain = Explained { class: error.class(), message: error.to_string(), gone: false };
     let unknown_collection = matches!(error, ClientError::NoSegment { .. } | ClientError::NotFound { .. });
     let Some(subject) = subject.filter(|_| unknown_collection) else { return plain };
     let asked = client.describe_collection_by_id(&subject.db_name, subject.collection_id);
     match tokio::time::timeout(ASK_MAX, asked).await {
         Ok(Err(ClientError::NotFound { .. })) => Explained {
             class: ErrorClass::Operator,
-            message: format!(
-                "the target has no collection of id {} any more, it was dropped there by somebody else: drop it at the \
-                 source, too, or create the task again to copy it anew",
-                subject.collection_id
-            ),
+            message: gone_message(subject.collection_id),
+            gone: true,
         },
         Ok(Ok(_)) => Explained {
             class: ErrorClass::Transient,
             message: format!("the collection is there, but {error}"),
+            gone: false,
         },
         Ok(Err(_)) | Err(_) => plain,
     }
+}
+
+/// What to say of a collection that is not at the target, though it once was.
+pub(crate) fn gone_message(collection: i64) -> String {
+    format!(
+        "the target has no collection of id {collection} any more, somebody else dropped it there: drop it at the \
+         source, too, or delete the task and create it again, which copies it anew"
+    )
 }

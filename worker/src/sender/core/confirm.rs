@@ -34,7 +34,7 @@ pub(crate) struct Flight {
 }
 
 /// A collection at the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Subject {
     pub collection_id: i64,
     pub db_name: String,
@@ -74,7 +74,7 @@ impl Core {
         let call = self.flights.front().filter(|flight| flight.awaiting)?.calls.front()?;
         let collection_id = call.only_collection()?;
         let shard = self.shards.values().find(|shard| shard.spec.target_collection_id == collection_id)?;
-        Some(Subject { collection_id, db_name: shard.spec.target_db_name.clone() })
+        Some(shard.subject())
     }
 
     /// Whether anything that is to be sent again was not acknowledged yet.

@@ -8,13 +8,14 @@
 //!
 //! Part of a refused call may have been executed: whatever is sent again is a replay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harrier_milvus::error::ErrorClass;
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::TaskError;
 
 use super::Core;
+use super::confirm::Subject;
 use super::feed::FeedKind;
 use super::shard::{Place, Shard, ShardKey};
 
@@ -28,6 +29,8 @@ pub(crate) struct Refusal {
     pub class: ErrorClass,
     /// What is the matter and what to do.
     pub message: String,
+    /// The target does not have the collection at all: there is nothing to try until it does.
+    pub gone: bool,
     /// Whether some of the call may have been executed.
     pub partly_executed: bool,
     pub unix_ms: u64,
@@ -62,6 +65,8 @@ struct Hold {
     refused_until: Timestamp,
     /// When it is tried again; none while it is.
     retry_ms: Option<u64>,
+    /// It is not tried before the target has it again.
+    gone: bool,
 }
 
 impl Hold {
@@ -74,12 +79,14 @@ impl Hold {
             pack: 0,
             refused_until: 0,
             retry_ms: None,
+            gone: false,
         }
     }
 
     fn refused(&mut self, refusal: &Refusal, now_ms: u64, config: HoldConfig) {
         self.class = refusal.class;
         self.message.clone_from(&refusal.message);
+        self.gone = refusal.gone;
         let full = config.wait_ms_min.max(1).saturating_mul(1 << self.refusals.min(20));
         let full = full.min(config.wait_ms_max.max(1));
         self.retry_ms = Some(now_ms + full - refusal.random % (full / 2 + 1));
@@ -141,6 +148,37 @@ impl Core {
         self.sync_feeds();
     }
 
+    /// The collections that it writes to.
+    pub(crate) fn subjects(&self) -> BTreeSet<Subject> {
+        let staying = self.shards.values().filter(|shard| shard.place != Place::Detached);
+        staying.map(Shard::subject).collect()
+    }
+
+    /// The target does not have this collection any more, though it may take what is sent to it: nothing of it is sent
+    /// from now on. Not while a call is on its way. True if that is news.
+    pub(crate) fn on_gone(&mut self, collection: i64, refusal: &Refusal, now_ms: u64) -> bool {
+        self.now_ms = self.now_ms.max(now_ms);
+        let awaiting = self.flights.front().is_some_and(|flight| flight.awaiting);
+        let known = self.holds.known.get(&collection).is_some_and(|hold| hold.gone);
+        if known || awaiting || !self.subjects().iter().any(|subject| subject.collection_id == collection) {
+            return false;
+        }
+        self.hold(collection, refusal);
+        if let Some(hold) = self.holds.known.get_mut(&collection) {
+            // It needs no proof.
+            hold.pack = 0;
+        }
+        true
+    }
+
+    /// The target has this collection (again).
+    pub(crate) fn on_there(&mut self, collection: i64, now_ms: u64) {
+        if let Some(hold) = self.holds.known.get_mut(&collection).filter(|hold| hold.gone) {
+            hold.gone = false;
+            hold.retry_ms = Some(now_ms);
+        }
+    }
+
     /// Removes all that the closed packs hold of a collection. The number of the pack that is on its way.
     fn take_out(&mut self, collection: i64, keys: &[ShardKey]) -> u64 {
         for flight in &mut self.flights {
@@ -158,7 +196,9 @@ impl Core {
     pub(super) fn try_held(&mut self) {
         let mut free = TRIALS_MAX.saturating_sub(self.holds.on_trial());
         for (collection, hold) in &mut self.holds.known {
-            let due = hold.pack <= self.acked_pack && hold.retry_ms.is_some_and(|at| at <= self.now_ms);
+            let due = !hold.gone
+                && hold.pack <= self.acked_pack
+                && hold.retry_ms.is_some_and(|at| at <= self.now_ms);
             if !due || free == 0 {
                 continue;
             }
@@ -264,6 +304,7 @@ mod tests {
             let refusal = Refusal {
                 class: ErrorClass::Operator,
                 message: String::new(),
+                gone: false,
                 partly_executed: false,
                 unix_ms: 1,
                 random,

@@ -117,6 +117,9 @@ impl Core {
         if shard.replay_until > shard.released {
             shard.windows.open(&shard.acked);
         }
+        if self.holds.holds(shard.spec.target_collection_id) {
+            shard.place = self.holds.place_of(shard.spec.target_collection_id);
+        }
         let key = self.next_shard;
         self.next_shard += 1;
         self.shards.insert(key, shard);

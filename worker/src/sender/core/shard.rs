@@ -6,6 +6,7 @@ use bytes::Bytes;
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::{ShardAssignment, ShardCheckpoint};
 
+use super::confirm::Subject;
 use super::error::CoreError;
 use super::feed::{Charge, FeedKind};
 use super::position::Positions;
@@ -123,6 +124,11 @@ impl Shard {
         };
         shard.go_back_to(acked);
         shard
+    }
+
+    /// The collection that it writes to.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject { collection_id: self.spec.target_collection_id, db_name: self.spec.target_db_name.clone() }
     }
 
     /// Takes what may change while the shard stays.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod foreign;
+mod presence;
 mod readers;
 mod refused;
 mod report;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use self::calls::connect;
+use self::presence::Asking;
 use self::report::{PUBLISH_MS, never_began};
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
@@ -79,6 +81,7 @@ struct Running {
     flush_after_ms: u64,
     flushing: Option<BoxFuture<'static, Result<usize, ClientError>>>,
     target_clock: TargetClock,
+    presence: Asking,
     asking_clock: Option<BoxFuture<'static, Result<Timestamp, ClientError>>>,
     source_ahead_ms: u64,
     published_ms: u64,
@@ -191,6 +194,7 @@ impl Runner {
             flush_after_ms: 0,
             flushing: None,
             target_clock: TargetClock::default(),
+            presence: Asking::default(),
             asking_clock: None,
             source_ahead_ms: 0,
             published_ms: 0,
@@ -209,6 +213,7 @@ impl Runner {
         if may_call {
             self.keep_target_clock(running);
             self.keep_flushing(running);
+            self.keep_presence(running);
         }
         self.keep_calling(running, may_call);
         self.publish(running);
@@ -232,6 +237,7 @@ impl Runner {
             }
             outcome = optional(&mut running.flushing) => self.on_flushed(running, outcome),
             answer = optional(&mut running.asking_clock) => self.on_target_clock(running, answer),
+            answer = optional(&mut running.presence.answer) => self.on_presence(running, answer),
             () = settled(&mut running.gate) => running.gate = Gate::Open,
             Some(trouble) = self.troubles.1.recv() => self.note(trouble),
             () = call::lease(&fence), if leaseless => {}

@@ -12,6 +12,7 @@ impl Runner {
         let refusal = Refusal {
             class: explained.class,
             message: explained.message,
+            gone: explained.gone,
             partly_executed: error.outcome_unknown(),
             unix_ms: unix_ms(),
             // Without randomness the present will do.

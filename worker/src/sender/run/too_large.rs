@@ -15,8 +15,11 @@ impl Runner {
         let smaller = match running.core.on_too_large(error.outcome_unknown()) {
             Ok(smaller) => smaller,
             Err(indivisible) => {
-                let explained =
-                    Explained { class: ErrorClass::Operator, message: format!("{indivisible} ({error})") };
+                let explained = Explained {
+                    class: ErrorClass::Operator,
+                    message: format!("{indivisible} ({error})"),
+                    gone: false,
+                };
                 return self.on_refused(running, error, explained);
             }
         };

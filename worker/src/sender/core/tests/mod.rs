@@ -3,6 +3,7 @@
 //! of the owner at any moment, calls that were executed or not.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod gone;
 pub(crate) mod history;
 mod last_tick;
 mod late_calls;

@@ -38,6 +38,7 @@ impl World {
         let refusal = Refusal {
             class: ErrorClass::Operator,
             message: "refused on purpose".to_owned(),
+            gone: false,
             partly_executed: refusing.partly,
             unix_ms: self.now_ms,
             random: self.random.next(),
