@@ -64,6 +64,8 @@ class Harrier:
         worker = self._process(f"worker-{number}", {"worker": {
             "coordinators": [self.grpc_address],
             "metrics_address": f"127.0.0.1:{self._worker_ports + number - 1}",
+            # A test for what is no foreign write need not wait half a minute for its absence.
+            "foreign_creation_grace_ms": 5000,
         }})
         self.workers.append(worker)
         return worker.start()

@@ -43,9 +43,12 @@ pub struct WorkerConfig {
     /// How far ahead of the target's clock a call may lie, in milliseconds. From 2000 on the target refuses its rows
     /// (`dataCoord.segment.assignmentExpiration` there).
     pub target_ahead_ms_max: u64,
-    /// How long a message that the sender of a target channel did not write may wait for its explanation, the
-    /// creation of a collection there, in milliseconds.
+    /// How long several messages at once that the sender of a target channel did not write may wait for an
+    /// explanation, in milliseconds.
     pub foreign_grace_ms: u64,
+    /// The same for a single message: the target writes one when it creates a collection, which explains it once the
+    /// collection has got its partitions. In milliseconds.
+    pub foreign_creation_grace_ms: u64,
     /// How long a shutdown waits for the senders to finish.
     pub drain_timeout_ms: u64,
 }
@@ -72,6 +75,7 @@ impl Default for WorkerConfig {
             target_clock_interval_ms: 5_000,
             target_ahead_ms_max: 1_800,
             foreign_grace_ms: 5_000,
+            foreign_creation_grace_ms: 30_000,
             drain_timeout_ms: 10_000,
         }
     }

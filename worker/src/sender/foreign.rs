@@ -4,7 +4,8 @@
 //! RocksMQ it cannot be told). A larger step than the number of messages sent is somebody else's write:
 //! - **the target's own**: one message to each pchannel of a collection that it creates, and nothing else (measured:
 //!   no other change of metadata, no restart writes any). The step shows before the mapping of the new collection
-//!   arrives here as a new target vchannel, so it gets some time to be explained by one;
+//!   arrives here as a new target vchannel, which a collection with hundreds of partitions takes long for. So a single
+//!   message gets much time to be explained by one, and several at once, which two creations hardly ever write, little;
 //! - **a call of this sender whose outcome was unknown**, if it is executed before the next one. Executed later, it
 //!   is like somebody else's: what it brings was sent again long before;
 //! - **a call of a former owner**, executed late, or **another writer**: nothing explains it.
@@ -18,13 +19,10 @@ use std::collections::{BTreeSet, VecDeque};
 use harrier_milvus::client::ReplicatePosition;
 use harrier_proto::harrier::v1::SenderAssignment;
 
-/// One creation writes one message, so as much may well be explained yet; more at once probably never will be.
-const CREATION_MESSAGES: u64 = 1;
-
 /// What is known of the pchannel's writers.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignWrites {
-    grace_ms: u64,
+    grace: Grace,
     last: Option<ReplicatePosition>,
     /// Messages of the call that is on its way.
     in_flight: u64,
@@ -37,10 +35,21 @@ pub(crate) struct ForeignWrites {
     suspects: VecDeque<Suspect>,
 }
 
+/// How long messages may wait for their explanation, in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Grace {
+    /// A single one.
+    pub single_ms: u64,
+    /// Several between two calls.
+    pub several_ms: u64,
+}
+
 #[derive(Debug)]
 struct Suspect {
     seen_ms: u64,
     messages: u64,
+    /// There was more than one message at first.
+    several: bool,
     answered: bool,
 }
 
@@ -54,10 +63,9 @@ pub(crate) struct Verdict {
 }
 
 impl ForeignWrites {
-    /// `grace_ms`: how long a message may wait for its explanation.
-    pub(crate) fn new(assignment: &SenderAssignment, grace_ms: u64) -> Self {
+    pub(crate) fn new(assignment: &SenderAssignment, grace: Grace) -> Self {
         // Collections of the first inputs were created before the first position.
-        Self { grace_ms, vchannels: target_vchannels(assignment), ..Self::default() }
+        Self { grace, vchannels: target_vchannels(assignment), ..Self::default() }
     }
 
     /// A new input set: each vchannel that was not there before may be that of a collection just created.
@@ -66,18 +74,20 @@ impl ForeignWrites {
         let new = present.difference(&self.vchannels).count();
         self.vchannels = present;
         for _ in 0..new {
-            if !self.explain_oldest() {
-                self.creations.push_back(now_ms.saturating_add(self.grace_ms));
+            if !self.explain_one() {
+                // The next call shows the step.
+                self.creations.push_back(now_ms.saturating_add(self.grace.several_ms));
             }
         }
     }
 
-    fn explain_oldest(&mut self) -> bool {
-        let Some(oldest) = self.suspects.front_mut() else { return false };
-        oldest.messages -= 1;
-        if oldest.messages == 0 {
-            self.suspects.pop_front();
-        }
+    /// A single message rather than one of several.
+    fn explain_one(&mut self) -> bool {
+        let Some(suspect) = self.suspects.iter_mut().min_by_key(|suspect| suspect.several) else {
+            return false;
+        };
+        suspect.messages -= 1;
+        self.suspects.retain(|suspect| suspect.messages > 0);
         true
     }
 
@@ -102,7 +112,12 @@ impl ForeignWrites {
             messages -= 1;
         }
         if messages > 0 {
-            self.suspects.push_back(Suspect { seen_ms: now_ms, messages, answered: false });
+            self.suspects.push_back(Suspect {
+                seen_ms: now_ms,
+                messages,
+                several: messages > 1,
+                answered: false,
+            });
         }
     }
 
@@ -110,8 +125,9 @@ impl ForeignWrites {
     pub(crate) fn verdict(&mut self, now_ms: u64) -> Verdict {
         let mut verdict = Verdict::default();
         for suspect in &mut self.suspects {
-            let overdue = now_ms >= suspect.seen_ms.saturating_add(self.grace_ms);
-            if !suspect.answered && (overdue || suspect.messages > CREATION_MESSAGES) {
+            let grace_ms = if suspect.several { self.grace.several_ms } else { self.grace.single_ms };
+            let overdue = now_ms >= suspect.seen_ms.saturating_add(grace_ms);
+            if !suspect.answered && (overdue || suspect.several) {
                 suspect.answered = true;
                 verdict.send_again = true;
             }
@@ -136,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    const GRACE_MS: u64 = 1000;
+    const GRACE: Grace = Grace { single_ms: 5000, several_ms: 1000 };
     const NOTHING: Verdict = Verdict { unexplained: 0, send_again: false };
 
     fn assignment(vchannels: &[&str]) -> SenderAssignment {
@@ -152,7 +168,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let mut world = Self { log: 40, writes: ForeignWrites::new(&assignment(&["v0"]), GRACE_MS) };
+            let mut world = Self { log: 40, writes: ForeignWrites::new(&assignment(&["v0"]), GRACE) };
             world.call(1, 0);
             world
         }
@@ -181,7 +197,10 @@ mod tests {
         world.call(3, 10);
         assert_eq!(world.writes.verdict(11), Verdict { unexplained: 0, send_again: true });
         assert_eq!(world.writes.verdict(12), NOTHING);
-        assert_eq!(world.writes.verdict(10 + GRACE_MS), Verdict { unexplained: 2, send_again: false });
+        assert_eq!(
+            world.writes.verdict(10 + GRACE.several_ms),
+            Verdict { unexplained: 2, send_again: false }
+        );
         assert_eq!(world.writes.verdict(100_000), NOTHING);
     }
 
@@ -190,8 +209,9 @@ mod tests {
         let mut world = World::new();
         world.log += 1;
         world.call(1, 10);
-        assert_eq!(world.writes.verdict(11), NOTHING);
-        assert_eq!(world.writes.verdict(10 + GRACE_MS), Verdict { unexplained: 1, send_again: true });
+        assert_eq!(world.writes.verdict(9 + GRACE.single_ms), NOTHING);
+        let verdict = world.writes.verdict(10 + GRACE.single_ms);
+        assert_eq!(verdict, Verdict { unexplained: 1, send_again: true });
     }
 
     #[test]
@@ -209,12 +229,24 @@ mod tests {
     }
 
     #[test]
+    fn a_creation_explains_the_single_message_and_not_one_of_a_late_call() {
+        let mut world = World::new();
+        world.log += 2;
+        world.call(1, 10);
+        world.log += 1;
+        world.call(1, 20);
+        world.writes.update(&assignment(&["v0", "v1"]), 500);
+        let told: u64 = (0..100).map(|at| world.writes.verdict(1000 * at).unexplained).sum();
+        assert_eq!(told, 2);
+    }
+
+    #[test]
     fn a_vchannel_explains_nothing_for_ever_and_nothing_twice() {
         let mut world = World::new();
         world.writes.update(&assignment(&["v0", "v1"]), 10);
         world.writes.update(&assignment(&["v0", "v1"]), 20);
         world.log += 1;
-        world.call(1, 10 + GRACE_MS);
+        world.call(1, 10 + GRACE.several_ms);
         assert_eq!(world.writes.verdict(100_000).unexplained, 1);
     }
 

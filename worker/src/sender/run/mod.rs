@@ -27,7 +27,7 @@ use self::report::{PUBLISH_MS, never_began};
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
 use super::core::{Core, CoreConfig, CoreStart, FeedId, HoldConfig, LogEnds};
-use super::foreign::ForeignWrites;
+use super::foreign::{ForeignWrites, Grace};
 use super::handle::{Command, SenderContext, starting_report};
 use super::problems::Problems;
 use super::reader::{ReaderEvent, ReaderTask};
@@ -176,6 +176,8 @@ impl Runner {
             // Without randomness the present will do: nobody sends 2^18 messages in a millisecond.
             random: getrandom::u64().unwrap_or_else(|_| unix_ms() << 20),
         };
+        let grace =
+            Grace { single_ms: config.foreign_creation_grace_ms, several_ms: config.foreign_grace_ms };
         let mut core = Core::new(core_config, &self.assignment, order, &start);
         core.grant(self.horizon);
         Running {
@@ -187,7 +189,7 @@ impl Runner {
             backoff: Backoff::new(config),
             resting: HashMap::new(),
             update: None,
-            foreign: ForeignWrites::new(&self.assignment, self.context.config.foreign_grace_ms),
+            foreign: ForeignWrites::new(&self.assignment, grace),
             foreign_messages: 0,
             foreign_seen_ms: 0,
             flush_by_ms: None,
