@@ -1,4 +1,7 @@
-"""One collection that the standby does not take is held and shown; all others on its pchannel go on."""
+"""One collection that the standby does not take is held and shown; all others on its pchannel go on.
+
+A standby's quotas do not apply to replicated messages (docs/measured.md), so no test here can use them: refusals of
+every kind, before and after parts of a call were written, are in the property tests of the sender."""
 
 import pytest
 

@@ -1,7 +1,7 @@
 //! Whether the collections that a sender writes to are still at the target.
 //!
-//! A standby that has known a collection goes on to take its rows after somebody has dropped it there, until it is
-//! restarted: no call tells. So it is asked now and then.
+//! A standby that has known a collection goes on to take its rows after somebody has dropped it there, even when it is
+//! restarted (measured on 2.3.5): no call tells. So it is asked now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
