@@ -5,6 +5,7 @@ pub mod boot_instant;
 pub(crate) mod coordinators;
 pub mod fence;
 pub(crate) mod host;
+pub(crate) mod membership;
 pub(crate) mod registration;
 pub(crate) mod run;
 pub(crate) mod senders;

@@ -1,24 +1,21 @@
 //! The session's loop: register, beat, obey, and leave.
 //!
-//! An answer is obeyed before the lease is renewed by it, so that a sender which was given to another worker
-//! is fenced before anything may be sent again. While no coordinator answers, the senders go on until the
-//! lease ends, fall silent, and go on in place when it is renewed.
+//! While no coordinator answers, the senders go on until the lease ends, fall silent, and go on in place when it is
+//! renewed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use harrier_proto::harrier::v1::{
-    HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, RegisterRequest, SourceLog,
-};
+use harrier_proto::harrier::v1::{RegisterReply, RegisterRequest, SourceLog};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::coordinators::{Client, Coordinators};
 use super::host::SenderHost;
-use super::registration::{Times, UnknownLog};
-use super::senders::Senders;
+use super::membership::Membership;
+use super::registration::UnknownLog;
 use super::{BootInstant, Lease};
 use crate::byte_pool::BytePool;
 use crate::metrics;
@@ -44,45 +41,29 @@ pub(crate) struct SessionParts<H: SenderHost> {
 /// The session of one worker process.
 pub(crate) struct Session<H: SenderHost> {
     parts: SessionParts<H>,
-    senders: Senders<H>,
-    host: Option<(SourceLog, H)>,
-    times: Times,
-    sequence: u64,
-    desired_version: u64,
-    registered: bool,
-    draining: bool,
+    membership: Membership<H>,
     /// Since when no coordinator answers.
     silent_since: Option<BootInstant>,
 }
 
 impl<H: SenderHost> Session<H> {
     pub fn new(parts: SessionParts<H>) -> Self {
-        let senders = Senders::new(parts.lease.clone());
-        Self {
-            parts,
-            senders,
-            host: None,
-            times: Times::default(),
-            sequence: 0,
-            desired_version: 0,
-            registered: false,
-            draining: false,
-            silent_since: None,
-        }
+        let membership = Membership::new(parts.worker_id.clone(), parts.lease.clone());
+        Self { parts, membership, silent_since: None }
     }
 
     /// Runs until `shutdown`, then drains and leaves.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let stopped = self.senders.stopped();
+        let stopped = self.membership.senders.stopped();
         while !shutdown.is_cancelled() {
-            if !self.registered {
+            if !self.membership.registered {
                 self.register(&shutdown).await;
                 continue;
             }
             self.beat().await;
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(self.times.heartbeat) => {}
+                () = tokio::time::sleep(self.membership.times.heartbeat) => {}
                 // A last word is what another worker may be waiting for.
                 () = stopped.notified() => {}
             }
@@ -102,7 +83,11 @@ impl<H: SenderHost> Session<H> {
                 () = tokio::time::sleep(backoff) => {}
             }
             // A lost session must be found again within a lease, however long ago it was lost.
-            let longest = if self.senders.is_idle() { self.parts.backoff_max } else { self.times.heartbeat };
+            let longest = if self.membership.senders.is_idle() {
+                self.parts.backoff_max
+            } else {
+                self.membership.times.heartbeat
+            };
             backoff = (backoff * 2).min(longest).max(self.parts.backoff_min);
         }
     }
@@ -113,7 +98,7 @@ impl<H: SenderHost> Session<H> {
             description: self.parts.description.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let timeout = self.times.call;
+        let timeout = self.membership.times.call;
         let call = |mut client: Client| {
             let request = request.clone();
             async move { client.register(request).await }.boxed()
@@ -127,62 +112,38 @@ impl<H: SenderHost> Session<H> {
         }
     }
 
-    /// The lease begins with the first heartbeat that is answered, not here: only its answer says which senders
-    /// are still this worker's.
     fn take_registration(&mut self, reply: RegisterReply) -> bool {
         self.answered();
-        self.times = Times::of(&reply);
-        let log = reply.source_log.unwrap_or_default();
-        if self.host.as_ref().is_none_or(|(known, _)| *known != log) {
-            match (self.parts.make_host)(&log) {
-                Ok(host) => self.host = Some((log, host)),
-                Err(error) => {
-                    tracing::error!(%error, "cannot work for this coordinator");
-                    return false;
-                }
-            }
+        let (heartbeat_ms, lease_ms) = (reply.heartbeat_ms, reply.lease_ms);
+        if let Err(error) = self.membership.take_registration(reply, &self.parts.make_host) {
+            tracing::error!(%error, "cannot work for this coordinator");
+            return false;
         }
         tracing::info!(
             worker_id = self.parts.worker_id,
             coordinator = self.parts.coordinators.address(),
-            heartbeat_ms = reply.heartbeat_ms,
-            lease_ms = reply.lease_ms,
+            heartbeat_ms,
+            lease_ms,
             "registered"
         );
-        self.registered = true;
-        // Another coordinator may number its sets anew.
-        self.desired_version = 0;
         true
     }
 
     async fn beat(&mut self) {
-        self.sequence += 1;
-        let senders = self.senders.reports();
-        let finals = self.senders.final_ids();
         let traffic = self.parts.traffic.drain();
         let buffered_bytes = self.parts.byte_pool.held_bytes() as u64;
-        metrics::load(buffered_bytes, self.senders.len());
-        let request = HeartbeatRequest {
-            worker_id: self.parts.worker_id.clone(),
-            sequence: self.sequence,
-            draining: self.draining,
-            desired_version: self.desired_version,
-            senders,
-            traffic: traffic.samples(),
-            buffered_bytes,
-        };
+        let (request, carried) = self.membership.heartbeat(traffic.samples(), buffered_bytes);
+        metrics::load(buffered_bytes, self.membership.senders.len());
         let call = |mut client: Client| {
             // Each attempt counts from its own moment; the earlier ones were not answered.
             let (request, sent) = (request.clone(), BootInstant::now());
             async move { client.heartbeat(request).await.map(|reply| (sent, reply.into_inner())) }.boxed()
         };
-        let answer = self.parts.coordinators.call(self.times.call, call).await;
+        let answer = self.parts.coordinators.call(self.membership.times.call, call).await;
         match answer {
             Ok((sent, reply)) => {
                 self.answered();
-                // Also one that does not know the worker has taken its reports.
-                self.senders.answered(&finals, BootInstant::now());
-                self.obey(sent, reply);
+                self.membership.take_answer(&carried, sent, reply);
             }
             Err(error) => {
                 self.parts.traffic.restore(traffic);
@@ -190,35 +151,6 @@ impl<H: SenderHost> Session<H> {
             }
         }
         metrics::lease_held(self.parts.lease.until().is_some());
-    }
-
-    fn obey(&mut self, sent: BootInstant, reply: HeartbeatReply) {
-        if reply.sequence != self.sequence {
-            tracing::warn!(
-                sequence = reply.sequence,
-                newest = self.sequence,
-                "answer to an older heartbeat ignored"
-            );
-            return;
-        }
-        if reply.unknown_worker {
-            tracing::warn!(
-                worker_id = self.parts.worker_id,
-                "coordinator does not know this worker: registering again"
-            );
-            self.registered = false;
-            return;
-        }
-        if !reply.unchanged {
-            if let Some((_, host)) = &self.host
-                && !self.draining
-            {
-                self.senders.reconcile(reply.desired, host);
-            }
-            self.desired_version = reply.desired_version;
-        }
-        self.senders.grant(&reply.horizons);
-        self.parts.lease.renew(sent + self.times.lease);
     }
 
     fn answered(&mut self) {
@@ -239,27 +171,27 @@ impl<H: SenderHost> Session<H> {
 
     /// Finishes what is in flight, hands the last words over and leaves; ends all senders at the timeout.
     async fn drain(mut self) {
-        self.draining = true;
+        self.membership.draining = true;
         let deadline = Instant::now() + self.parts.drain_timeout;
-        let stopped = self.senders.stopped();
-        self.senders.stop_all();
-        let mut beats = tokio::time::interval(self.times.heartbeat);
+        let stopped = self.membership.senders.stopped();
+        self.membership.senders.stop_all();
+        let mut beats = tokio::time::interval(self.membership.times.heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !self.senders.is_idle() && Instant::now() < deadline {
+        while !self.membership.senders.is_idle() && Instant::now() < deadline {
             tokio::select! {
                 // The lease is needed for what is in flight.
                 _ = beats.tick() => {
-                    if self.registered { self.beat().await } else { self.try_register().await; }
+                    if self.membership.registered { self.beat().await } else { self.try_register().await; }
                 }
-                () = stopped.notified() => self.senders.collect(),
+                () = stopped.notified() => self.membership.senders.collect(),
                 () = tokio::time::sleep_until(deadline) => {}
             }
         }
-        let clean = self.senders.abort_all();
+        let clean = self.membership.senders.abort_all();
         self.parts.lease.end();
         if clean {
             // Nobody knows a worker that never registered: there is nothing to say goodbye to.
-            if self.registered || !self.senders.final_ids().is_empty() {
+            if self.membership.registered || !self.membership.senders.final_ids().is_empty() {
                 self.leave(deadline).await;
             }
         } else {
@@ -269,8 +201,7 @@ impl<H: SenderHost> Session<H> {
     }
 
     async fn leave(&mut self, deadline: Instant) {
-        let request =
-            LeaveRequest { worker_id: self.parts.worker_id.clone(), senders: self.senders.reports() };
+        let request = self.membership.leave();
         let mut backoff = self.parts.backoff_min;
         loop {
             let call = |mut client: Client| {
@@ -278,7 +209,7 @@ impl<H: SenderHost> Session<H> {
                 async move { client.leave(request).await }.boxed()
             };
             // Longer than a heartbeat's: the final reports are committed before the answer.
-            let timeout = self.times.lease * 2;
+            let timeout = self.membership.times.lease * 2;
             let left = tokio::time::timeout_at(deadline, self.parts.coordinators.call(timeout, call)).await;
             match left {
                 Ok(Ok(_)) => return tracing::info!(worker_id = self.parts.worker_id, "left"),

@@ -1,0 +1,125 @@
+//! What a worker says to the coordinators and what it makes of their answers. No IO, no waiting: `run` does that.
+//!
+//! An answer is obeyed before the lease is renewed by it, so that a sender which was given to another worker
+//! is fenced before anything may be sent again.
+
+use std::sync::Arc;
+
+use harrier_proto::harrier::v1::{
+    HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, SourceLog, TrafficSample,
+};
+
+use super::host::SenderHost;
+use super::registration::{Times, UnknownLog};
+use super::senders::Senders;
+use super::{BootInstant, Lease};
+
+/// The final reports that a heartbeat carries, by sender and epoch.
+pub(crate) type Carried = Vec<(String, u64)>;
+
+/// A worker's place among the coordinators' workers.
+pub(crate) struct Membership<H: SenderHost> {
+    pub worker_id: String,
+    pub lease: Arc<Lease>,
+    pub senders: Senders<H>,
+    pub times: Times,
+    pub registered: bool,
+    pub draining: bool,
+    host: Option<(SourceLog, H)>,
+    sequence: u64,
+    desired_version: u64,
+}
+
+impl<H: SenderHost> Membership<H> {
+    pub fn new(worker_id: String, lease: Arc<Lease>) -> Self {
+        let senders = Senders::new(lease.clone());
+        Self {
+            worker_id,
+            lease,
+            senders,
+            times: Times::default(),
+            registered: false,
+            draining: false,
+            host: None,
+            sequence: 0,
+            desired_version: 0,
+        }
+    }
+
+    /// The lease begins with the first heartbeat that is answered, not here: only its answer says which senders
+    /// are still this worker's.
+    pub fn take_registration(
+        &mut self,
+        reply: RegisterReply,
+        make_host: impl Fn(&SourceLog) -> Result<H, UnknownLog>,
+    ) -> Result<(), UnknownLog> {
+        self.times = Times::of(&reply);
+        let log = reply.source_log.unwrap_or_default();
+        if self.host.as_ref().is_none_or(|(known, _)| *known != log) {
+            let host = make_host(&log)?;
+            self.host = Some((log, host));
+        }
+        self.registered = true;
+        // Another coordinator may number its sets anew.
+        self.desired_version = 0;
+        Ok(())
+    }
+
+    /// The next heartbeat, and the final reports in it.
+    pub fn heartbeat(
+        &mut self,
+        traffic: Vec<TrafficSample>,
+        buffered_bytes: u64,
+    ) -> (HeartbeatRequest, Carried) {
+        self.sequence += 1;
+        let senders = self.senders.reports();
+        let carried = self.senders.final_ids();
+        let request = HeartbeatRequest {
+            worker_id: self.worker_id.clone(),
+            sequence: self.sequence,
+            draining: self.draining,
+            desired_version: self.desired_version,
+            senders,
+            traffic,
+            buffered_bytes,
+        };
+        (request, carried)
+    }
+
+    /// The answer to a heartbeat that was sent at `sent` and carried these final reports.
+    pub fn take_answer(&mut self, carried: &Carried, sent: BootInstant, reply: HeartbeatReply) {
+        // Also one that does not know the worker has taken its reports.
+        self.senders.answered(carried, BootInstant::now());
+        if reply.sequence != self.sequence {
+            tracing::warn!(
+                sequence = reply.sequence,
+                newest = self.sequence,
+                "answer to an older heartbeat ignored"
+            );
+            return;
+        }
+        if reply.unknown_worker {
+            tracing::warn!(
+                worker_id = self.worker_id,
+                "coordinator does not know this worker: registering again"
+            );
+            self.registered = false;
+            return;
+        }
+        if !reply.unchanged {
+            if let Some((_, host)) = &self.host
+                && !self.draining
+            {
+                self.senders.reconcile(reply.desired, host);
+            }
+            self.desired_version = reply.desired_version;
+        }
+        self.senders.grant(&reply.horizons);
+        self.lease.renew(sent + self.times.lease);
+    }
+
+    /// The goodbye, with all last words.
+    pub fn leave(&mut self) -> LeaveRequest {
+        LeaveRequest { worker_id: self.worker_id.clone(), senders: self.senders.reports() }
+    }
+}
