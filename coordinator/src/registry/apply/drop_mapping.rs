@@ -111,6 +111,27 @@ mod tests {
         assert!(bench.state.drops[&id].has_left(&bench.state.senders));
     }
 
+    /// Its messages are at the target, but invisible until a tick covers them: dropped before that, the collection's
+    /// rows came after its end.
+    #[test]
+    fn what_a_pack_that_was_broken_off_left_without_a_tick_holds_the_drop_back() {
+        for (clock, has_left) in [(60, false), (50, true)] {
+            let mut bench = Bench::running("worker-1");
+            let last_word = report(&bench.state).stopped().clock(clock).tick(50).takeover(1);
+            bench.checkpoint(last_word);
+            let source_collection_id = mapping().source_id;
+            bench.apply(Command::DropMapping { task_id: TASK.into(), source_collection_id });
+            let id = drop_id(TASK, source_collection_id, None);
+            let left = |bench: &Bench| bench.state.drops[&id].has_left(&bench.state.senders);
+            assert_eq!(left(&bench), has_left);
+            bench.assign(Some("worker-2"));
+            assert!(!left(&bench));
+            let version = bench.state.senders[SENDER].input_version;
+            bench.checkpoint(report(&bench.state).settled(version));
+            assert!(left(&bench));
+        }
+    }
+
     #[test]
     fn a_paused_task_drops_nothing_and_what_was_dropped_does_not_come_back() {
         let mut bench = Bench::mapped();
