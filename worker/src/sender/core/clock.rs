@@ -31,6 +31,8 @@ pub(crate) struct Clock {
     takeover_committed: Timestamp,
     /// A horizon at or above this one proves that `takeover` is committed.
     takeover_proof: Option<Timestamp>,
+    /// Largest timestamp that would have gone on the wire if the horizon had allowed it.
+    refused: Timestamp,
     /// Largest horizon asked for so far.
     wanted_max: Timestamp,
     lookahead_min: Timestamp,
@@ -60,6 +62,7 @@ impl Clock {
             takeover_committed: start.takeover_committed,
             // Whoever asked before asked at most for the horizon that was granted.
             takeover_proof: Some(start.horizon.saturating_add(1)),
+            refused: 0,
             wanted_max: start.horizon,
             lookahead_min: tso::compose(start.lookahead_ms_min, 0),
             history: VecDeque::new(),
@@ -122,13 +125,17 @@ impl Clock {
             self.takeover = self.takeover.max(self.clock).max(timestamp.saturating_sub(1));
             self.takeover_proof = Some(self.wanted_max.max(self.horizon).saturating_add(1));
         }
+        if timestamp > self.horizon {
+            self.refused = self.refused.max(timestamp);
+        }
         timestamp <= self.horizon && timestamp <= self.reach()
     }
 
     /// How far the clock should be allowed to go: what it advanced lately, and at least the minimum, but
     /// (beyond the minimum) not further than the present, where the source's clock cannot be yet.
     pub(crate) fn wanted_horizon(&mut self, now_ms: u64, unix_ms: u64) -> Timestamp {
-        let base = self.clock.max(self.newest_read);
+        // Stamps may have to lie far above what was read: above the end of a log of which the beginning is read.
+        let base = self.clock.max(self.newest_read).max(self.refused);
         let advance = self.advance(now_ms).max(self.lookahead_min);
         let soon = tso::compose(unix_ms, 0).saturating_add(self.lookahead_min);
         let bound = soon.max(base.saturating_add(self.lookahead_min));
@@ -191,6 +198,22 @@ mod tests {
         assert!(!clock.admits(11 * SECOND));
         clock.grant(11 * SECOND);
         assert!(clock.admits(11 * SECOND));
+    }
+
+    /// A collection that was found with rows is stamped above the end of its log. With more in its log than fits into
+    /// memory, its beginning waited for ever for a horizon that nobody asked for.
+    #[test]
+    fn the_horizon_that_stamps_need_is_asked_for_however_far_it_lies_above_what_was_read() {
+        let mut clock = clock(0, 0, 0);
+        clock.observe(10 * SECOND);
+        clock.observe_log_end(1000 * SECOND);
+        let tick = 1000 * SECOND + 7;
+        let rounds = (1..5).find(|_| {
+            let wanted = clock.wanted_horizon(0, 1_001_000);
+            clock.grant(wanted);
+            clock.admits(tick)
+        });
+        assert_eq!(rounds, Some(2));
     }
 
     #[test]
