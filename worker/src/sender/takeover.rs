@@ -41,6 +41,17 @@ pub(crate) struct Findings {
     pub log_ends: LogEnds,
 }
 
+/// Everything that the former owner can have sent lies at or below this. `log_ends` are those of all inputs, read after
+/// its lease had ended.
+pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds) -> Timestamp {
+    // The ends of what was dropped go out with ticks of their own, which need not be on any log of these.
+    let told = assignment.drops.iter().map(|drop| drop.created_ts);
+    // Without inputs no log tells how far the former owner got with the inputs that it had.
+    let Some(end) = log_ends.values().copied().max() else { return assignment.horizon };
+    let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);
+    assignment.horizon.min(told.fold(end.max(reach), Timestamp::max))
+}
+
 impl Takeover {
     /// Tries until everything is known.
     pub(crate) async fn run(self, assignment: SenderAssignment) -> Findings {
@@ -49,11 +60,7 @@ impl Takeover {
         }
         let channels = assignment.shards.iter().map(|shard| shard.source_pchannel.clone()).collect();
         let (log_ends, ()) = tokio::join!(self.log_ends(channels), self.settle());
-        // The ends of what was dropped go out with ticks of their own, which need not be on any log of these.
-        let told = assignment.drops.iter().map(|drop| drop.created_ts);
-        let end = log_ends.values().copied().chain(told).max().unwrap_or(0);
-        let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);
-        Findings { uncertain_bound: Some(assignment.horizon.min(end.max(reach))), log_ends }
+        Findings { uncertain_bound: Some(uncertain_bound(&assignment, &log_ends)), log_ends }
     }
 
     /// The ends of the channels of shards that cannot do without.
@@ -107,5 +114,28 @@ impl Takeover {
     fn tell(&self, place: Place, trouble: Option<(ErrorClass, String)>) {
         // Whoever does not listen any more does not need to know.
         let _ = self.troubles.send((place, trouble));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_the_end_of_the_logs_within_the_horizon() {
+        let second = TAKEOVER_REACH;
+        let assignment =
+            SenderAssignment { horizon: 50 * second, takeover_clock: 30 * second, ..Default::default() };
+        let bound = |end| uncertain_bound(&assignment, &LogEnds::from([("channel".to_owned(), end)]));
+        assert_eq!(bound(20 * second), 31 * second);
+        assert_eq!(bound(40 * second), 40 * second);
+        assert_eq!(bound(60 * second), 50 * second);
+    }
+
+    /// Its last collection was dropped while its former owner died: the clock began below what was on the wire.
+    #[test]
+    fn a_sender_that_lost_its_inputs_begins_at_the_horizon() {
+        let assignment = SenderAssignment { clock: 10, horizon: 5 * TAKEOVER_REACH, ..Default::default() };
+        assert_eq!(uncertain_bound(&assignment, &LogEnds::new()), 5 * TAKEOVER_REACH);
     }
 }
