@@ -12,6 +12,8 @@ pub mod raft;
 pub mod registry;
 pub mod seal;
 mod serving;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod target_endpoint;
 
 pub use coordinator::{Coordinator, CoordinatorParts, StartError};

@@ -16,4 +16,6 @@ pub mod worker;
 
 pub use config::WorkerConfig;
 pub use metrics::HISTOGRAM_BUCKETS;
+#[cfg(all(feature = "simulation", not(test)))]
+pub use sender::simulation;
 pub use worker::{StartError, Worker};

@@ -17,7 +17,7 @@ use crate::registry::{
 };
 
 /// Connections to targets, by the task whose credentials they use.
-pub(crate) type Connections = BTreeMap<TaskId, Arc<TargetConnection>>;
+pub type Connections = BTreeMap<TaskId, Arc<TargetConnection>>;
 
 /// The senders of every worker, without what moves all the time (clocks, horizons, positions).
 #[derive(Default)]

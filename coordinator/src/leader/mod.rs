@@ -55,6 +55,17 @@ pub use traffic::{OTHER, TrafficCount, TrafficCounter, TrafficKey};
 pub use view::{LeaderView, SenderError};
 pub use workers::WorkerInfo;
 
+/// What simulations are made of.
+#[cfg(feature = "simulation")]
+pub(crate) mod simulated {
+    pub(crate) use super::checkpoint::entries;
+    pub use super::desired::Connections;
+    pub(crate) use super::desired::{Desired, WorkerDesired};
+    pub(crate) use super::pending::{Pending, Reports};
+    pub(crate) use super::release::{Assignment, Releases};
+    pub(crate) use super::workers::{Beat, WorkerTable};
+}
+
 pub(crate) use board::split_sender_id;
 pub(crate) use catalog_duty::CatalogParts;
 pub(crate) use leadership::{LeaderParts, Leadership};

@@ -49,6 +49,12 @@ impl Pending {
         }
     }
 
+    /// The number of the present batch.
+    #[cfg(feature = "simulation")]
+    pub(crate) const fn batch(&self) -> u64 {
+        self.batch
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.reports.is_empty()
     }

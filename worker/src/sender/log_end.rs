@@ -27,7 +27,7 @@ pub(crate) async fn log_ends(log: &dyn LogSource, channels: &BTreeSet<String>) -
 /// The largest timestamp that may be on the channel. The tail begins with a tick, and messages before that one may
 /// lie above it. While the source lives they lie below the present; if it died, the present is further away than
 /// any of them can be ahead.
-fn end_of(tail: &LogTail, unix_ms: u64) -> Option<Timestamp> {
+pub(super) fn end_of(tail: &LogTail, unix_ms: u64) -> Option<Timestamp> {
     let newest = tail.messages.iter().filter_map(|message| timestamp(&message.payload)).max()?;
     let present = tso::compose(unix_ms, 0);
     Some(newest.max(present.min(tso::add_ms(newest, AHEAD_OF_TICK_MS))))

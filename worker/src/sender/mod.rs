@@ -18,6 +18,8 @@ mod problems;
 mod reader;
 mod refusal;
 mod run;
+#[cfg(all(feature = "simulation", not(test)))]
+pub mod simulation;
 mod takeover;
 mod target_clock;
 mod target_limits;

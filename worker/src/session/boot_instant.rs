@@ -18,9 +18,25 @@ const CLOCK: ClockId = ClockId::Monotonic;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootInstant(Duration);
 
+#[cfg(all(feature = "simulation", not(test)))]
+thread_local! {
+    static SIMULATED: std::cell::Cell<Option<Duration>> = const { std::cell::Cell::new(None) };
+}
+
 impl BootInstant {
+    /// From now on this is the present, for this thread.
+    #[cfg(all(feature = "simulation", not(test)))]
+    pub(crate) fn simulate(now: Duration) -> Self {
+        SIMULATED.set(Some(now));
+        Self(now)
+    }
+
     /// The present.
     pub fn now() -> Self {
+        #[cfg(all(feature = "simulation", not(test)))]
+        if let Some(now) = SIMULATED.get() {
+            return Self(now);
+        }
         let time = clock_gettime(CLOCK);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);

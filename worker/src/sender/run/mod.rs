@@ -23,7 +23,8 @@ use tokio::time::Instant;
 
 use self::calls::connect;
 use self::presence::Asking;
-use self::report::{PUBLISH_MS, never_began};
+use self::report::PUBLISH_MS;
+pub(super) use self::report::never_began;
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
 use super::core::{Core, CoreConfig, CoreStart, FeedId, HoldConfig, LogEnds};

@@ -37,7 +37,7 @@ impl Runner {
 }
 
 /// The last word of a sender that is stopped before it began: its inputs are where they were.
-pub(super) fn never_began(assignment: &SenderAssignment) -> SenderReport {
+pub(in super::super) fn never_began(assignment: &SenderAssignment) -> SenderReport {
     let end = |shard: &ShardAssignment| ShardReport {
         shard_id: shard.shard_id.clone(),
         checkpoint: shard.checkpoint.clone(),

@@ -1,0 +1,32 @@
+//! `harrier-sim SEED` runs one history; `harrier-sim FIRST COUNT` runs many, on all cores. The last line says how many
+//! ran and which failed; exit code 1 if any did.
+#![allow(clippy::print_stdout)]
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use harrier_sim::{run_seed, run_seeds};
+
+fn main() -> ExitCode {
+    let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|text| text.parse()).collect();
+    let (first, count) = match numbers.as_deref() {
+        Ok([seed]) => (*seed, 1),
+        Ok([first, count]) => (*first, *count),
+        _ => {
+            println!("usage: harrier-sim SEED | harrier-sim FIRST COUNT");
+            return ExitCode::from(2);
+        }
+    };
+    let begin = Instant::now();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let failures = match count {
+        1 => run_seed(first).err().into_iter().collect(),
+        _ => run_seeds(first, count, threads),
+    };
+    for failure in &failures {
+        println!("seed {} fails: {}", failure.seed, failure.what);
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    println!("{count} seeds from {first} in {seconds:.1} s, {} failed", failures.len());
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,73 @@
+//! What goes wrong, and how often.
+
+use super::World;
+use crate::random::Random;
+
+/// How bad a history is. Percentages are per letter or call, of faults per mille and step.
+pub(super) struct Weather {
+    pub(super) calm_from_ms: u64,
+    calm: bool,
+    pub(super) loss: u64,
+    pub(super) delay: u64,
+    pub(super) calls: u64,
+    faults: u64,
+}
+
+impl Weather {
+    pub(super) fn new(random: &mut Random, duration_ms: u64) -> Self {
+        Self {
+            calm_from_ms: duration_ms + random.below(4_000),
+            calm: false,
+            loss: [0, 2, 10][random.index(3)],
+            delay: [0, 3, 15][random.index(3)],
+            calls: [0, 2, 10][random.index(3)],
+            faults: [2, 8, 25][random.index(3)],
+        }
+    }
+
+    pub(super) const fn is_bad(&self) -> bool {
+        !self.calm
+    }
+}
+
+impl World {
+    pub(super) fn misbehave(&mut self) {
+        if self.random.below(1_000) >= self.weather.faults {
+            return;
+        }
+        let index = self.random.index(self.processes.len());
+        let short_ms = self.random.below(400);
+        let long_ms = self.random.below(2_500);
+        let duration_ms = if self.random.chance(50) { short_ms } else { long_ms };
+        let fault = self.random.below(10);
+        self.tell(|| format!("fault {fault} of process {index} for {duration_ms} ms"));
+        match fault {
+            0 | 1 => self.kill(index, duration_ms),
+            2 | 3 => self.processes[index].frozen_until_ms = self.now_ms + duration_ms,
+            4 => self.processes[index].cut_until_ms = self.now_ms + duration_ms,
+            5 => self.terminate(index),
+            6 => self.lose_leader(short_ms),
+            7 => self.lose_leader(long_ms),
+            8 => self.targets.gone_until_ms = self.now_ms + duration_ms,
+            _ => {
+                let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
+                self.processes[index].set_wall_off_ms(wall_off_ms);
+            }
+        }
+        // Sometimes two at once.
+        if self.random.chance(10) {
+            self.misbehave();
+        }
+    }
+
+    /// Everybody is well again.
+    pub(super) fn calm_down(&mut self) {
+        self.weather.calm = true;
+        self.targets.gone_until_ms = 0;
+        for process in &mut self.processes {
+            process.frozen_until_ms = process.frozen_until_ms.min(self.now_ms);
+            process.dead_until_ms = process.dead_until_ms.min(self.now_ms);
+            process.cut_until_ms = 0;
+        }
+    }
+}

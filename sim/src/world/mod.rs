@@ -1,0 +1,156 @@
+//! The loop: time goes on, mail arrives, faults happen; then everything calms down and must come to rest.
+
+mod catalog;
+mod faults;
+mod group;
+mod mail;
+mod process;
+mod targets;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use harrier_coordinator::registry::{Command, Entry, Reply, apply};
+use harrier_worker::simulation::{SimChannel, SimTimes};
+use tokio::runtime::Runtime;
+
+use crate::random::Random;
+use catalog::Catalog;
+use faults::Weather;
+use group::Group;
+use mail::Mail;
+use process::Process;
+use targets::Targets;
+
+/// Times are a third of the product's: the same relations, shorter histories.
+const HEARTBEAT_MS: u64 = 100;
+const LEASE_MS: u64 = 600;
+const LEASE_MARGIN_MS: u64 = 150;
+const PROBATION_MS: u64 = 500;
+const PLAN_MS: u64 = 50;
+const COMMIT_MS: u64 = 80;
+/// What is too late for a registration or heartbeat.
+const CALL_MS: u64 = LEASE_MS / 3;
+
+const FOREIGN_GRACE_MS: u64 = 700;
+
+const WORKERS: usize = 3;
+
+/// From the last fault on, everything must have come to rest within this time.
+const REST_MS: u64 = 60_000;
+
+/// One history.
+pub(crate) struct World {
+    random: Random,
+    now_ms: u64,
+    /// Unix milliseconds of virtual time 0.
+    begin_ms: u64,
+    weather: Weather,
+    group: Group,
+    catalog: Catalog,
+    targets: Targets,
+    processes: Vec<Process>,
+    mail: Mail,
+    runtime: Arc<Runtime>,
+    times: SimTimes,
+    names: u64,
+    /// Tells what happens (`HARRIER_SIM_TRACE`).
+    tells: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let duration_ms = 2_000 + random.below(8_000);
+        let count = 1 + random.index(3);
+        let channels: BTreeMap<String, SimChannel> = (0..count)
+            .map(|number| (format!("target{number}/dst-dml_0"), SimChannel::new(random.next(), duration_ms)))
+            .collect();
+        let begin_ms = channels.values().map(SimChannel::begin_ms).min().unwrap();
+        let times = SimTimes {
+            call_timeout_ms: 400,
+            target_settle_ms: 150,
+            foreign_grace_ms: FOREIGN_GRACE_MS,
+            backoff_ms: 40,
+            merge_bytes_max: [200, 1_000, 1 << 20][random.index(3)],
+            call_bytes_max: [300, 2_000, 1 << 20][random.index(3)],
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let catalog = Catalog::new(&channels, &mut random, duration_ms);
+        let mut world = Self {
+            weather: Weather::new(&mut random, duration_ms),
+            group: Group::new(),
+            catalog,
+            targets: Targets::new(channels),
+            processes: Vec::new(),
+            mail: Mail::default(),
+            runtime: Arc::new(runtime),
+            times,
+            names: 0,
+            tells: std::env::var_os("HARRIER_SIM_TRACE").is_some(),
+            now_ms: 0,
+            begin_ms,
+            random,
+        };
+        for command in world.catalog.first_commands() {
+            assert_eq!(apply(&mut world.group.state, &Entry { time_ms: 0, command }), Reply::Done);
+        }
+        for _ in 0..WORKERS {
+            let process = world.new_process();
+            world.processes.push(process);
+        }
+        world
+    }
+
+    pub(crate) fn run(&mut self) {
+        while self.now_ms < self.weather.calm_from_ms {
+            self.step();
+            self.misbehave();
+        }
+        self.calm_down();
+        let deadline_ms = self.now_ms + REST_MS;
+        // What was seen of former owners is answered after a while.
+        let quiet_until_ms = self.now_ms + 2 * FOREIGN_GRACE_MS;
+        while self.now_ms < quiet_until_ms {
+            self.step();
+        }
+        while !self.is_at_rest() {
+            assert!(self.now_ms < deadline_ms, "does not come to rest: {}", self.why_not_at_rest());
+            self.step();
+        }
+        self.stays_at_rest();
+    }
+
+    /// A few milliseconds, and what is due in them.
+    fn step(&mut self) {
+        self.now_ms += 1 + self.random.below(20);
+        self.deliver_mail();
+        self.lead();
+        for index in 0..self.processes.len() {
+            self.run_process(index);
+        }
+        self.check();
+    }
+
+    const fn unix_ms(&self) -> u64 {
+        self.begin_ms + self.now_ms
+    }
+
+    #[allow(clippy::print_stderr)]
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.tells {
+            eprintln!("{:>6} {}", self.now_ms, what());
+        }
+    }
+
+    fn commit(&mut self, command: Command) -> Reply {
+        let entry = Entry { time_ms: self.unix_ms(), command };
+        self.tell(|| format!("commits {:?}", entry.command));
+        let before = verdict::Promises::of(&self.group.state);
+        let reply = apply(&mut self.group.state, &entry);
+        self.tell(|| format!("  {reply:?}"));
+        before.assert_kept(&self.group.state);
+        reply
+    }
+}

@@ -1,0 +1,242 @@
+//! Worker processes: their loop, and what becomes of them.
+
+use harrier_proto::harrier::v1::{HeartbeatReply, RegisterReply, SourceLog};
+use harrier_worker::simulation::{Beat, SimWorker, WorkerClock};
+
+use super::mail::Letter;
+use super::targets::Wire;
+use super::{CALL_MS, HEARTBEAT_MS, LEASE_MS, World};
+
+/// Attempts of one request: there are three coordinators to ask.
+const ATTEMPTS: u32 = 3;
+
+/// One place for a worker process.
+pub(super) struct Process {
+    pub(super) worker: SimWorker,
+    /// Not scheduled (SIGSTOP, a sleeping machine) until then.
+    pub(super) frozen_until_ms: u64,
+    /// Nothing passes between it and the coordinators until then.
+    pub(super) cut_until_ms: u64,
+    /// It is not there until then.
+    pub(super) dead_until_ms: u64,
+    pub(super) draining: bool,
+    /// Speed of its clock, in percent.
+    speed: u64,
+    wall_off_ms: i64,
+    booted_ms: u64,
+    next_beat_ms: u64,
+    attempt: Option<Attempt>,
+    attempts: u32,
+    /// What arrived while it was frozen.
+    inbox: Vec<Inbox>,
+}
+
+struct Attempt {
+    number: u64,
+    sent: WorkerClock,
+    sent_ms: u64,
+    what: Asked,
+}
+
+enum Asked {
+    Registration,
+    Heartbeat(Box<Beat>),
+    Goodbye,
+}
+
+enum Inbox {
+    Registered(u64),
+    Answer(u64, HeartbeatReply),
+    Left(u64),
+    Executed(u64, Option<u64>),
+}
+
+impl Process {
+    pub(super) fn is(&self, worker_id: &str) -> bool {
+        self.worker.id() == worker_id
+    }
+
+    pub(super) const fn set_wall_off_ms(&mut self, wall_off_ms: i64) {
+        self.wall_off_ms = wall_off_ms;
+    }
+
+    fn clock(&self, now_ms: u64, begin_ms: u64) -> WorkerClock {
+        let boot_ms = now_ms.saturating_sub(self.booted_ms) * self.speed / 100;
+        WorkerClock { true_ms: begin_ms + now_ms, boot_ms: 10_000 + boot_ms, wall_off_ms: self.wall_off_ms }
+    }
+}
+
+impl World {
+    /// A process that just began, with a clock of its own.
+    pub(super) fn new_process(&mut self) -> Process {
+        self.names += 1;
+        let worker = SimWorker::new(format!("{:032x}", self.names), self.times, self.runtime.clone());
+        Process {
+            worker,
+            frozen_until_ms: 0,
+            cut_until_ms: 0,
+            dead_until_ms: 0,
+            draining: false,
+            speed: 95 + self.random.below(11),
+            wall_off_ms: self.random.below(200).cast_signed() - 100,
+            booted_ms: self.now_ms,
+            next_beat_ms: self.now_ms,
+            attempt: None,
+            attempts: 0,
+            inbox: Vec::new(),
+        }
+    }
+
+    /// kill -9; another process takes its place some time later.
+    pub(super) fn kill(&mut self, index: usize, for_ms: u64) {
+        let mut process = self.new_process();
+        process.dead_until_ms = self.now_ms + for_ms;
+        process.booted_ms = process.dead_until_ms;
+        self.processes[index] = process;
+    }
+
+    pub(super) fn terminate(&mut self, index: usize) {
+        let clock = self.processes[index].clock(self.now_ms, self.begin_ms);
+        let process = &mut self.processes[index];
+        if !process.draining {
+            process.draining = true;
+            process.worker.drain(clock);
+        }
+    }
+
+    pub(super) fn run_process(&mut self, index: usize) {
+        let process = &mut self.processes[index];
+        if self.now_ms < process.frozen_until_ms || self.now_ms < process.dead_until_ms {
+            return;
+        }
+        let clock = process.clock(self.now_ms, self.begin_ms);
+        let inbox = std::mem::take(&mut process.inbox);
+        for letter in inbox {
+            self.take(index, clock, letter);
+        }
+        self.talk(index, clock);
+        let process = &mut self.processes[index];
+        let before = process.worker.senders().len();
+        let mut wire = Wire::new(&mut self.targets, &mut self.random);
+        process.worker.turn(clock, &mut wire);
+        let calls = wire.into_calls();
+        if process.worker.senders().len() < before {
+            // A last word is what another worker may be waiting for.
+            process.next_beat_ms = self.now_ms;
+        }
+        for call in calls {
+            self.dispatch(call);
+        }
+    }
+
+    /// The session's loop: one request at a time.
+    fn talk(&mut self, index: usize, clock: WorkerClock) {
+        let now_ms = self.now_ms;
+        let process = &mut self.processes[index];
+        if let Some(attempt) = &process.attempt {
+            let patience_ms = if matches!(attempt.what, Asked::Goodbye) { 2 * LEASE_MS } else { CALL_MS };
+            if now_ms < attempt.sent_ms + patience_ms {
+                return;
+            }
+            let again = process.attempts < ATTEMPTS;
+            let attempt = process.attempt.take();
+            match attempt {
+                // The next coordinator gets the same request.
+                Some(attempt) if again => self.ask(index, clock, attempt.what),
+                _ => {
+                    process.attempts = 0;
+                    process.next_beat_ms = now_ms + HEARTBEAT_MS;
+                }
+            }
+            return;
+        }
+        if now_ms < process.next_beat_ms {
+            return;
+        }
+        process.attempts = 0;
+        if process.draining && process.worker.is_idle() {
+            match process.worker.leave(clock) {
+                Some(_) => self.ask(index, clock, Asked::Goodbye),
+                None => self.kill(index, 100),
+            }
+        } else if process.worker.is_registered() {
+            let beat = Box::new(process.worker.beat(clock));
+            self.ask(index, clock, Asked::Heartbeat(beat));
+        } else {
+            self.ask(index, clock, Asked::Registration);
+        }
+    }
+
+    fn ask(&mut self, index: usize, clock: WorkerClock, what: Asked) {
+        self.names += 1;
+        let attempt = self.names;
+        let process = &mut self.processes[index];
+        let worker_id = process.worker.id().to_owned();
+        let letter = match &what {
+            Asked::Registration => Letter::Register { worker_id: worker_id.clone(), attempt },
+            Asked::Heartbeat(beat) => Letter::Heartbeat { request: Box::new(beat.request.clone()), attempt },
+            Asked::Goodbye => match process.worker.leave(clock) {
+                Some(request) => Letter::Leave { request: Box::new(request), attempt },
+                None => return,
+            },
+        };
+        process.attempts += 1;
+        process.attempt = Some(Attempt { number: attempt, sent: clock, sent_ms: self.now_ms, what });
+        self.send(&worker_id, letter);
+    }
+
+    pub(super) fn on_registered(&mut self, worker_id: &str, attempt: u64) {
+        self.deliver(worker_id, Inbox::Registered(attempt));
+    }
+
+    pub(super) fn on_answer(&mut self, worker_id: &str, attempt: u64, reply: HeartbeatReply) {
+        self.deliver(worker_id, Inbox::Answer(attempt, reply));
+    }
+
+    pub(super) fn on_left(&mut self, worker_id: &str, attempt: u64) {
+        self.deliver(worker_id, Inbox::Left(attempt));
+    }
+
+    /// Whoever made the call.
+    pub(super) fn on_executed(&mut self, call_id: u64, position: Option<u64>) {
+        for process in &mut self.processes {
+            process.inbox.push(Inbox::Executed(call_id, position));
+        }
+    }
+
+    fn deliver(&mut self, worker_id: &str, letter: Inbox) {
+        if let Some(process) = self.processes.iter_mut().find(|process| process.is(worker_id)) {
+            process.inbox.push(letter);
+        }
+    }
+
+    fn take(&mut self, index: usize, clock: WorkerClock, letter: Inbox) {
+        let now_ms = self.now_ms;
+        let process = &mut self.processes[index];
+        let number = match &letter {
+            Inbox::Executed(call_id, position) => {
+                return process.worker.answered(clock, *call_id, *position);
+            }
+            Inbox::Registered(number) | Inbox::Left(number) | Inbox::Answer(number, _) => *number,
+        };
+        let Some(attempt) = process.attempt.take_if(|attempt| attempt.number == number) else { return };
+        process.attempts = 0;
+        match (letter, attempt.what) {
+            (Inbox::Registered(_), Asked::Registration) => {
+                let reply = RegisterReply {
+                    heartbeat_ms: HEARTBEAT_MS,
+                    lease_ms: LEASE_MS,
+                    source_log: Some(SourceLog { kind: "nats".to_owned(), ..SourceLog::default() }),
+                };
+                process.worker.take_registration(clock, reply);
+                process.next_beat_ms = now_ms;
+            }
+            (Inbox::Answer(_, reply), Asked::Heartbeat(beat)) => {
+                process.worker.take_answer(clock, attempt.sent, &beat, reply);
+                process.next_beat_ms = now_ms + HEARTBEAT_MS;
+            }
+            (Inbox::Left(_), Asked::Goodbye) => self.kill(index, 100),
+            _ => {}
+        }
+    }
+}
