@@ -65,7 +65,7 @@ impl World {
         let duration_ms = 2_000 + random.below(8_000);
         let count = 1 + random.index(3);
         let channels: BTreeMap<String, SimChannel> = (0..count)
-            .map(|number| (format!("target{number}/dst-dml_0"), SimChannel::new(random.next(), duration_ms)))
+            .map(|number| (format!("target{number}/dst-dml_0"), SimChannel::new(random.next())))
             .collect();
         let begin_ms = channels.values().map(SimChannel::begin_ms).min().unwrap();
         let times = SimTimes {

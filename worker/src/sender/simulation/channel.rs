@@ -6,6 +6,7 @@ use harrier_milvus::log::{LogMessage, LogTail};
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::milvus::ReplicateMessageRequest;
 
+use super::model::forget;
 use super::model::history::{self, History};
 use super::model::random::Random;
 use super::model::target::{self, Target};
@@ -40,9 +41,9 @@ pub struct SimChannel {
 }
 
 impl SimChannel {
-    /// What the source writes during `milliseconds`, drawn from `seed`.
-    pub fn new(seed: u64, milliseconds: u64) -> Self {
-        let history = History::lasting(&mut Random::new(seed), Some(milliseconds));
+    /// What the source writes, drawn from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let history = History::new(&mut Random::new(seed));
         Self { history, target: Target::default(), messages: 0, dropped: BTreeSet::new() }
     }
 
@@ -120,7 +121,7 @@ impl SimChannel {
 
     /// Drops a collection at the target.
     pub fn drop_collection(&mut self, number: usize, created_ts: Timestamp) {
-        self.target.forget(number, -1, created_ts);
+        forget(&mut self.target, number, created_ts);
     }
 
     /// The source drops a collection: its rows are no longer expected.

@@ -1,4 +1,5 @@
-//! The model of source and target that the core's own tests are made with.
+//! The model of source and target that the core's own tests are made with. Its files are part of two builds:
+//! `cargo check -p harrier-sim` tells whether they still fit this one.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 #[path = "../core/tests/history.rs"]
@@ -7,3 +8,12 @@ pub(crate) mod history;
 pub(crate) mod random;
 #[path = "../core/tests/target.rs"]
 pub(crate) mod target;
+
+use harrier_milvus::tso::Timestamp;
+
+use self::target::Target;
+
+/// The target drops a shard.
+pub(super) fn forget(target: &mut Target, shard: usize, created_ts: Timestamp) {
+    target.forget(shard, -1, created_ts);
+}

@@ -97,11 +97,6 @@ pub(crate) fn shard_assignment(shape: &Shape, number: usize, mapped_partitions: 
 
 impl History {
     pub(crate) fn new(random: &mut Random) -> Self {
-        Self::lasting(random, None)
-    }
-
-    /// Writes during so many milliseconds; `None` = drawn.
-    pub(crate) fn lasting(random: &mut Random, milliseconds: Option<u64>) -> Self {
         let channels = 1 + random.index(3);
         let shards = (0..1 + random.index(4)).map(|_| random.index(channels)).collect();
         let begin_ms = 1_700_000_000_000;
@@ -109,7 +104,7 @@ impl History {
             shards,
             partitions: 1 + random.below(3) as i64,
             begin_ms,
-            end_ms: begin_ms + milliseconds.unwrap_or_else(|| 1000 + random.below(4000)),
+            end_ms: begin_ms + 1000 + random.below(4000),
         };
         let (writes, rows) = writes(random, &shape);
         let logs = (0..channels).map(|channel| log(random, &shape, &writes, channel)).collect();

@@ -88,7 +88,7 @@ impl Target {
     }
 
     /// Drops a shard, or a partition of it.
-    pub(crate) fn forget(&mut self, shard: usize, partition: i64, created_ts: Timestamp) {
+    pub(super) fn forget(&mut self, shard: usize, partition: i64, created_ts: Timestamp) {
         self.gone.insert((shard, partition), created_ts);
         let is_gone = |row: &Row| row.shard == shard && (partition < 0 || row.partition == partition);
         self.rows.retain(|row| !is_gone(&row.row));
