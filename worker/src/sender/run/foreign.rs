@@ -30,6 +30,9 @@ impl Runner {
         if verdict.send_again {
             running.core.on_foreign_write();
         }
+        if verdict.flush {
+            running.flush_by_ms.get_or_insert(now_ms.saturating_add(FLUSH_WAIT_MS_MAX));
+        }
         let messages = verdict.unexplained;
         if messages > 0 {
             let (sender, channel) = (&self.assignment.sender_id, &self.assignment.target_pchannel);
@@ -64,9 +67,11 @@ impl Runner {
     pub(super) fn on_flushed(&self, running: &mut Running, outcome: Result<usize, ClientError>) {
         let sender = &self.assignment.sender_id;
         match outcome {
-            Ok(collections) => tracing::info!(sender, collections, "flushed after a foreign write"),
+            Ok(collections) => {
+                tracing::info!(sender, collections, "flushed, because rows may have been written late")
+            }
             Err(error) => {
-                tracing::warn!(sender, %error, "the target does not flush after a foreign write, asking again");
+                tracing::warn!(sender, %error, "the target does not flush what may begin with late rows, asking again");
                 let now_ms = self.clock.now_ms();
                 running.flush_by_ms.get_or_insert(now_ms);
                 running.flush_after_ms = now_ms.saturating_add(self.context.config.backoff_ms_max);
