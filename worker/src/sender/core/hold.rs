@@ -108,10 +108,6 @@ impl Holds {
             None => Place::Late,
         }
     }
-
-    fn on_trial(&self) -> usize {
-        self.known.values().filter(|hold| hold.retry_ms.is_none()).count()
-    }
 }
 
 impl Core {
@@ -133,6 +129,7 @@ impl Core {
             shard.restart(shard.acked.clone(), self.wire_clock);
             // Nor shall it hold the tick of whoever goes on from there.
             shard.acked.joined = false;
+            shard.end.iter_mut().for_each(|end| end.joined = false);
             if shard.feed_kind().is_some() {
                 shard.place = Place::Held;
             }
@@ -194,7 +191,14 @@ impl Core {
 
     /// Begins the trials that are due.
     pub(super) fn try_held(&mut self) {
-        let mut free = TRIALS_MAX.saturating_sub(self.holds.on_trial());
+        // One that waits for a partition meanwhile has no reader.
+        let on_trial: BTreeSet<i64> = self
+            .shards
+            .values()
+            .filter(|shard| shard.place == Place::Trial)
+            .map(|shard| shard.spec.target_collection_id)
+            .collect();
+        let mut free = TRIALS_MAX.saturating_sub(on_trial.len());
         for (collection, hold) in &mut self.holds.known {
             let due = !hold.gone
                 && hold.pack <= self.acked_pack
