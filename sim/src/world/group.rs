@@ -55,6 +55,11 @@ impl Group {
         }
     }
 
+    /// Whether a collection is on its way into the log.
+    pub(super) fn is_mapping(&self) -> bool {
+        self.proposals.iter().any(|proposal| matches!(proposal.command, Command::MapCollection { .. }))
+    }
+
     pub(super) fn has_leader(&self) -> bool {
         self.leader.is_some()
     }

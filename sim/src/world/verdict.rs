@@ -68,7 +68,7 @@ impl World {
     fn why(&self) -> Option<String> {
         let state = &self.group.state;
         let ended = self.targets.channels.values().all(|channel| channel.end_ms() < self.unix_ms());
-        if !ended || !self.catalog.is_done(state) {
+        if !ended || !self.catalog.is_done(state) || self.group.is_mapping() {
             return Some("the source still writes".to_owned());
         }
         if state.tasks.values().any(|task| task.state == TaskState::Paused) {
@@ -77,11 +77,19 @@ impl World {
         if !state.drops.is_empty() {
             return Some(format!("drops are not through: {:?}", state.drops));
         }
-        self.unowned().or_else(|| {
+        self.unowned().or_else(|| self.behind()).or_else(|| {
             let differing = self.targets.channels.iter();
             let mut differing = differing.filter_map(|(id, channel)| Some((id, channel.difference()?)));
             differing.next().map(|(sender_id, difference)| format!("{sender_id}: {difference}"))
         })
+    }
+
+    /// A shard of which rows may be sent (again).
+    fn behind(&self) -> Option<String> {
+        let shards = self.group.state.shards.iter();
+        let mut behind =
+            shards.filter(|(_, shard)| shard.tick < self.targets.channels[&shard.sender_id].newest_row());
+        behind.next().map(|(shard_id, shard)| format!("{shard_id} has got to {}", shard.tick))
     }
 
     /// Each sender with inputs runs at its owner, and the owners are evenly burdened.

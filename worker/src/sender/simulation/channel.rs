@@ -114,6 +114,11 @@ impl SimChannel {
         self.messages
     }
 
+    /// The newest timestamp of a row that the source has.
+    pub fn newest_row(&self) -> Timestamp {
+        self.history.rows.iter().map(|row| row.value.cast_unsigned()).max().unwrap_or(0)
+    }
+
     /// Largest timestamp that ever reached the target.
     pub fn newest(&self) -> Timestamp {
         self.target.newest
