@@ -18,7 +18,7 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Harrier's own: both ends are here.
-const OWN: &[&str] = &["harrier/v1/worker.proto"];
+const OWN: &[&str] = &["harrier/v1/worker.proto", "harrier/v1/members.proto"];
 
 /// Messages that hold secrets. `src/redact.rs` has their `Debug`, which shows none of them.
 const SECRET: &[&str] = &[

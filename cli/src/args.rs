@@ -24,12 +24,51 @@ pub enum Command {
     Worker(WorkerArguments),
     /// Run a coordinator and a worker in one process.
     Standalone(StandaloneArguments),
+    /// See and change who is in the group of coordinators.
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Manage the key that seals credentials.
     #[command(subcommand)]
     Key(KeyCommand),
+}
+
+/// `harrier member ...`
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// Show the members.
+    List {
+        /// Any member.
+        #[command(flatten)]
+        api: ApiFlag,
+    },
+    /// Add the node that waits at this address: it follows, catches up, and then votes.
+    Add {
+        /// gRPC address of the new node.
+        #[arg(value_name = "HOST:PORT")]
+        grpc_address: String,
+        /// Any member.
+        #[command(flatten)]
+        api: ApiFlag,
+    },
+    /// Take a member out of the group, dead or alive. Its node id is never used again.
+    Remove {
+        /// Its node id.
+        node_id: u64,
+        /// Any member.
+        #[command(flatten)]
+        api: ApiFlag,
+    },
+}
+
+/// Where the HTTP API is.
+#[derive(Debug, Args)]
+pub struct ApiFlag {
+    /// HTTP address of any member of the group.
+    #[arg(long, env = "HARRIER_API", value_name = "HOST:PORT", default_value = "127.0.0.1:8444")]
+    pub api: String,
 }
 
 /// `harrier config ...`

@@ -12,10 +12,11 @@ use crate::config::{LogFormat, LogSection};
 /// Changes the level of a running process; the error says what was expected.
 pub type SetLogLevel = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
+/// openraft says again at every call what is told once here: which member does not answer, what failed on the disk.
 /// A bare level is Harrier's own: the libraries beneath say more than an operator wants to read at the same level.
 /// Whoever wants them too writes a filter (`debug,openraft=debug`).
 fn parse_filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    const LIBRARIES: &str = "openraft=warn,async_nats=warn,h2=warn,hyper=warn,tower=warn,tonic=warn";
+    const LIBRARIES: &str = "openraft=off,async_nats=warn,h2=warn,hyper=warn,tower=warn,tonic=warn";
     let is_bare = level.parse::<tracing::Level>().is_ok();
     if is_bare { EnvFilter::try_new(format!("{level},{LIBRARIES}")) } else { EnvFilter::try_new(level) }
 }

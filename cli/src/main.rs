@@ -1,6 +1,7 @@
-//! The one binary: `harrier coordinator | worker | standalone | config | key`.
+//! The one binary: `harrier coordinator | worker | standalone | member | config | key`.
 
 mod args;
+mod cluster;
 mod commands;
 mod config;
 mod logging;

@@ -18,16 +18,25 @@ pub struct CoordinatorConfig {
     pub http_address: SocketAddr,
     /// Where workers call.
     pub grpc_address: SocketAddr,
+    /// `host:port` under which other coordinators reach `http_address`; none = as it is.
+    pub advertise_http_address: Option<String>,
+    /// `host:port` under which other coordinators and workers reach `grpc_address`; none = as it is.
+    pub advertise_grpc_address: Option<String>,
     /// Found a new group when the folder is empty.
     pub bootstrap: bool,
-    /// Least time without a word of the group's leader before another is elected, in milliseconds.
+    /// A node calls an election after `election_ms_max` and a time drawn between these two without a word of the
+    /// group's leader, in milliseconds.
     pub election_ms_min: u64,
-    /// Largest such time, in milliseconds; the real one is drawn between the two.
+    /// The larger one, in milliseconds.
     pub election_ms_max: u64,
     /// How often the group's leader shows itself to the other coordinators, in milliseconds.
     pub election_heartbeat_ms: u64,
     /// How long a change of the registry may wait for the group, in milliseconds.
     pub propose_timeout_ms: u64,
+    /// How long `member add` waits until a new node has caught up, in milliseconds.
+    pub member_catch_up_ms: u64,
+    /// How long a request that was handed on to the leader may take, in milliseconds.
+    pub forward_timeout_ms: u64,
     /// A snapshot of the registry is written, and the log before it removed, after this many entries ...
     pub snapshot_entries: u64,
     /// ... or after this many bytes of log, whichever comes first.
@@ -76,11 +85,15 @@ impl Default for CoordinatorConfig {
             data_dir: PathBuf::from("harrier-data"),
             http_address: local(8444),
             grpc_address: local(8445),
+            advertise_http_address: None,
+            advertise_grpc_address: None,
             bootstrap: false,
-            election_ms_min: 500,
-            election_ms_max: 1_000,
+            election_ms_min: 300,
+            election_ms_max: 600,
             election_heartbeat_ms: 100,
             propose_timeout_ms: 5_000,
+            member_catch_up_ms: 30_000,
+            forward_timeout_ms: 60_000,
             snapshot_entries: 4_096,
             snapshot_log_bytes: 64 * 1024 * 1024,
             task_count_max: 100,

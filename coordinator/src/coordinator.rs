@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_cluster::ClusterSecret;
 use harrier_milvus::catalog::{CatalogClient, CatalogError};
 use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
 use harrier_proto::harrier::v1::SourceLog;
@@ -34,6 +35,8 @@ pub struct CoordinatorParts {
     pub source: SourceConfig,
     /// Seals and opens the credentials of tasks.
     pub sealer: Sealer,
+    /// What all coordinators and workers share; may be missing where one coordinator listens on loopback alone.
+    pub cluster_secret: Option<ClusterSecret>,
     /// What the process counts through the `metrics` facade.
     pub metrics: PrometheusHandle,
     /// Changes the log level of the process.
@@ -55,6 +58,24 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// Anybody who reaches the port could call.
+    #[error(
+        "`coordinator.grpc_address` {address} can be reached from other hosts, and there is no cluster secret: set \
+         cluster.secret_file or HARRIER_CLUSTER_SECRET (the same for all coordinators and workers; `harrier key \
+         generate FILE` makes one), or listen on 127.0.0.1"
+    )]
+    NoSecret {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// An address that others are told.
+    #[error("`coordinator.{key}` is {address:?}, expected host:port")]
+    Advertise {
+        /// `advertise_http_address` or `advertise_grpc_address`.
+        key: &'static str,
+        /// As configured.
+        address: String,
+    },
     /// The registry.
     #[error(transparent)]
     Registry(#[from] OpenError),
@@ -74,7 +95,10 @@ pub struct Coordinator {
 impl Coordinator {
     /// Opens ports and registry and begins to serve. Leads as soon as the group says so.
     pub async fn start(parts: CoordinatorParts) -> Result<Self, StartError> {
-        let CoordinatorParts { mut config, source, sealer, metrics, set_log_level } = parts;
+        let CoordinatorParts { mut config, source, sealer, cluster_secret, metrics, set_log_level } = parts;
+        if cluster_secret.is_none() && !config.grpc_address.ip().is_loopback() {
+            return Err(StartError::NoSecret { address: config.grpc_address });
+        }
         config.source = source;
         let catalog = CatalogParts {
             client: Arc::new(CatalogClient::connect(&config.source)?),
@@ -90,10 +114,19 @@ impl Coordinator {
         let http_address = http_listener.local_addr().map_err(http_error)?;
         let grpc_address = grpc_listener.local_addr().map_err(grpc_error)?;
 
-        let registry = Registry::open(raft_options(&config, http_address, grpc_address)).await?;
+        let peer = Peer {
+            http_address: advertise("advertise_http_address", &config.advertise_http_address, http_address)?,
+            grpc_address: advertise("advertise_grpc_address", &config.advertise_grpc_address, grpc_address)?,
+        };
+        let registry = Registry::open(raft_options(&config, peer, cluster_secret.clone())).await?;
         let view = LeaderView::default();
         let leadership = Leadership::follow(leader_parts(&config, &registry, &sealer, &view, catalog));
-        let grpc = grpc::serve(grpc_listener, Sessions::new(leadership.current())).map_err(grpc_error)?;
+        let services = grpc::Services {
+            sessions: Sessions::new(leadership.current(), registry.clone()),
+            members: registry.member_service(),
+            secret: cluster_secret,
+        };
+        let grpc = grpc::serve(grpc_listener, services).map_err(grpc_error)?;
         let router = http::router(AppParts {
             registry: registry.clone(),
             leader: view,
@@ -142,12 +175,27 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
 }
 
-fn raft_options(config: &CoordinatorConfig, http: SocketAddr, grpc: SocketAddr) -> RaftOptions {
+/// Where others reach a port: as configured, else where it listens.
+fn advertise(
+    key: &'static str,
+    configured: &Option<String>,
+    listening: SocketAddr,
+) -> Result<String, StartError> {
+    let Some(address) = configured else { return Ok(listening.to_string()) };
+    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    match port.and_then(|port| port.parse::<u16>().ok()) {
+        Some(1..) => Ok(address.clone()),
+        _ => Err(StartError::Advertise { key, address: address.clone() }),
+    }
+}
+
+fn raft_options(config: &CoordinatorConfig, peer: Peer, secret: Option<ClusterSecret>) -> RaftOptions {
     RaftOptions {
         node_id: config.node_id,
         data_dir: config.data_dir.clone(),
         bootstrap: config.bootstrap,
-        peer: Peer { http_address: http.to_string(), grpc_address: grpc.to_string() },
+        peer,
+        secret,
         election_ms_min: config.election_ms_min,
         election_ms_max: config.election_ms_max,
         heartbeat_ms: config.election_heartbeat_ms,
@@ -226,6 +274,7 @@ mod tests {
             },
             source: SourceConfig::default(),
             sealer: Sealer::new(&SealingKey::from_text("test", "11".repeat(32).as_bytes()).unwrap()),
+            cluster_secret: None,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             set_log_level: Arc::new(|_| Ok(())),
         }

@@ -6,6 +6,7 @@ pub mod config;
 mod coordinator;
 mod grpc;
 pub mod http;
+pub mod http_client;
 pub mod leader;
 pub mod planner;
 pub mod raft;

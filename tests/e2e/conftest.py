@@ -69,11 +69,11 @@ def extra_standby(stand, request):
 
 @pytest.fixture
 def scene_on(stand, harrier, request):
-    """Makes scenes whose standby is another one: `scene_on(standby)`."""
+    """Makes scenes whose standby, and perhaps whose coordinator, is another one: `scene_on(standby, api)`."""
     with ExitStack() as scenes:
-        def make(standby):
+        def make(standby, api=None):
             name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))[:40]
-            scene = Scene(stand, f"{name}_{next(_numbers)}", standby)
+            scene = Scene(stand, f"{name}_{next(_numbers)}", standby, api)
             scenes.callback(scene.end)
             return scene
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use harrier_cluster::ClusterSecret;
 use harrier_milvus::log::{LogSource, open_source};
 use harrier_proto::harrier::v1::{SenderAssignment, SenderReport, SourceLog};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -22,12 +23,16 @@ pub(crate) struct LiveHost {
 
 impl Worker {
     /// Starts the worker; it registers in the background, for as long as it takes. `metrics` renders what the
-    /// process's recorder holds.
+    /// process's recorder holds. `secret` is that of the coordinators, if they have one.
     ///
     /// # Errors
     /// When the configuration cannot be used: a wrong address, or a port that is taken.
-    pub async fn start(config: WorkerConfig, metrics: PrometheusHandle) -> Result<Self, StartError> {
-        Self::start_with(config, metrics, LiveHost::new).await
+    pub async fn start(
+        config: WorkerConfig,
+        secret: Option<ClusterSecret>,
+        metrics: PrometheusHandle,
+    ) -> Result<Self, StartError> {
+        Self::start_with(config, secret, metrics, LiveHost::new).await
     }
 }
 

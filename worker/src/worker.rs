@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_cluster::{ClusterSecret, Prove};
 use harrier_proto::harrier::v1::SourceLog;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -87,12 +88,14 @@ impl Worker {
 
     pub(crate) async fn start_with<H: SenderHost>(
         config: WorkerConfig,
+        secret: Option<ClusterSecret>,
         metrics: PrometheusHandle,
         make_host: impl Fn(&SourceLog, &SenderShare) -> Result<H, UnknownLog> + Send + 'static,
     ) -> Result<Self, StartError> {
         crate::metrics::describe();
-        let coordinators =
-            Coordinators::new(&config.coordinators, Duration::from_millis(config.connect_timeout_ms))?;
+        let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+        let prove = Prove::new(secret.as_ref());
+        let coordinators = Coordinators::new(&config.coordinators, connect_timeout, prove)?;
         let id = random_id()?;
         let lease = Arc::new(Lease::new());
         let http_shutdown = CancellationToken::new();
@@ -150,7 +153,7 @@ mod tests {
 
     async fn start(config: WorkerConfig) -> Result<Worker, StartError> {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        Worker::start_with(config, metrics, |_, _| Ok(FakeHost::new(0))).await
+        Worker::start_with(config, None, metrics, |_, _| Ok(FakeHost::new(0))).await
     }
 
     async fn get(address: SocketAddr, path: &str) -> String {

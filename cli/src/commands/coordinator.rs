@@ -4,6 +4,7 @@ use harrier_coordinator::{Coordinator, CoordinatorParts};
 
 use super::runtime::{self, Process};
 use crate::args::CoordinatorArguments;
+use crate::cluster;
 use crate::config::Config;
 use crate::sealing;
 use crate::signals::Signals;
@@ -36,10 +37,12 @@ pub(super) async fn start(
     process: Process,
     sealer: harrier_coordinator::seal::Sealer,
 ) -> anyhow::Result<Coordinator> {
+    let cluster_secret = cluster::secret(&config)?;
     let parts = CoordinatorParts {
         config: config.coordinator,
         source: config.source,
         sealer,
+        cluster_secret,
         metrics: process.metrics,
         set_log_level: process.set_log_level,
     };

@@ -3,6 +3,7 @@
 mod config;
 mod coordinator;
 mod key;
+mod member;
 mod runtime;
 mod standalone;
 mod worker;
@@ -15,6 +16,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Coordinator(arguments) => coordinator::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Standalone(arguments) => standalone::run(&arguments),
+        Command::Member(command) => member::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Key(command) => key::run(&command),
     }

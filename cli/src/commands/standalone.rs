@@ -5,6 +5,7 @@ use harrier_worker::Worker;
 use super::coordinator;
 use super::runtime::{self, Process};
 use crate::args::StandaloneArguments;
+use crate::cluster;
 use crate::config::Config;
 use crate::sealing;
 use crate::signals::Signals;
@@ -22,12 +23,13 @@ pub fn run(arguments: &StandaloneArguments) -> anyhow::Result<()> {
 async fn serve(config: Config, process: Process) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
     let sealer = sealing::sealer(&config, true)?;
+    let secret = cluster::secret(&config)?;
     let mut worker_config = config.worker.clone();
     let metrics = process.metrics.clone();
     let coordinator = coordinator::start(config, process, sealer).await?;
     // The coordinator may have been given port 0; the worker in the same process always meets its own.
     worker_config.coordinators = vec![coordinator.grpc_address().to_string()];
-    let worker = Worker::start(worker_config, metrics).await?;
+    let worker = Worker::start(worker_config, secret, metrics).await?;
     tracing::info!(worker_id = worker.id(), "worker is up");
     let signal = tokio::select! {
         signal = signals.received() => signal,

@@ -4,6 +4,7 @@ use harrier_worker::Worker;
 
 use super::runtime::{self, Process};
 use crate::args::WorkerArguments;
+use crate::cluster;
 use crate::config::Config;
 use crate::signals::Signals;
 
@@ -17,7 +18,8 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<()> {
 async fn serve(config: Config, process: Process) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
     let coordinators = config.worker.coordinators.join(",");
-    let worker = Worker::start(config.worker, process.metrics).await?;
+    let secret = cluster::secret(&config)?;
+    let worker = Worker::start(config.worker, secret, process.metrics).await?;
     tracing::info!(
         worker_id = worker.id(),
         coordinators,

@@ -6,7 +6,7 @@ use harrier_worker::config::WorkerConfig;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Config, ConfigError, LogSection, SealingSection};
+use super::{ClusterSection, Config, ConfigError, LogSection, SealingSection};
 
 /// The file as it is written: Harrier's own sections, and beside them the keys of the Go tool's `cdc.yaml`, which
 /// have been turned into Harrier's own by the time this is read (`go_tool.rs`).
@@ -17,6 +17,7 @@ pub(super) struct FileConfig {
     worker: WorkerConfig,
     source: SourceConfig,
     sealing: SealingSection,
+    cluster: ClusterSection,
     log: LogSection,
     #[serde(rename = "address")]
     _address: Option<IgnoredAny>,
@@ -52,6 +53,7 @@ impl FileConfig {
             worker: self.worker,
             source: self.source,
             sealing: self.sealing,
+            cluster: self.cluster,
             log: self.log,
         };
         check_times(&config)?;

@@ -2,6 +2,7 @@
 //!
 //! Owns the format of the file and how the layers are merged. What a section means belongs to its role.
 
+mod cluster;
 mod error;
 mod file;
 mod go_tool;
@@ -18,6 +19,7 @@ use harrier_coordinator::config::CoordinatorConfig;
 use harrier_milvus::source::SourceConfig;
 use harrier_worker::config::WorkerConfig;
 
+pub use cluster::ClusterSection;
 pub use error::ConfigError;
 pub use layers::Layers;
 pub use log::{LogFormat, LogSection};
@@ -34,6 +36,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// Where the key is that seals credentials.
     pub sealing: SealingSection,
+    /// What coordinators and workers share.
+    pub cluster: ClusterSection,
     /// Logging.
     pub log: LogSection,
 }

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{Answer, ApiError};
 use super::body::{self, BodyError};
 use super::fields::Fields;
+use super::forward::{self, Forwarded};
 use super::metrics::RequestStatus;
 use super::request::{RequestType, take_apart};
 use super::{AppState, create, delete, get, json, list, maintenance, pause, position, resume};
@@ -22,6 +23,7 @@ pub(super) async fn cdc(State(state): State<Arc<AppState>>, request: Request<Bod
         state.requests.count(None, RequestStatus::InvalidMethod);
         return Answer::failed(405, "only support the POST method").into_response();
     }
+    let headers = request.headers().clone();
     let body = match body::read(request, state.config.request_bytes_max).await {
         Ok(body) => body,
         Err(error) => {
@@ -29,7 +31,7 @@ pub(super) async fn cdc(State(state): State<Arc<AppState>>, request: Request<Bod
             return unread(&error);
         }
     };
-    handle(&state, &body).await.into_response()
+    handle(&state, &headers, body).await
 }
 
 /// The rest of the body was not read, perhaps, so the connection cannot be used again.
@@ -40,29 +42,37 @@ fn unread(error: &BodyError) -> Response {
     response
 }
 
-async fn handle(state: &AppState, body: &[u8]) -> Answer {
+async fn handle(state: &AppState, headers: &HeaderMap, body: Vec<u8>) -> Response {
     let started = Instant::now();
-    let unmarshalled = json::parse(body);
+    let unmarshalled = json::parse(&body);
     let taken = unmarshalled.as_ref().map_err(String::clone).and_then(take_apart);
     let (name, data) = match taken {
         Ok(taken) => taken,
         Err(error) => {
             state.requests.count(None, RequestStatus::UnmarshalError);
-            return Answer::failed(400, format!("fail to unmarshal the request, error: {error}"));
+            return Answer::failed(400, format!("fail to unmarshal the request, error: {error}"))
+                .into_response();
         }
     };
     let Some(request_type) = RequestType::from_name(&name) else {
         state.requests.count(None, RequestStatus::Total);
         state.requests.count(None, RequestStatus::Fail);
-        return Answer::failed(400, RequestType::invalid());
+        return Answer::failed(400, RequestType::invalid()).into_response();
     };
+    if request_type != RequestType::Maintenance {
+        let handed_on = Forwarded { method: Method::POST, path: "/cdc", body: body.clone() };
+        if let Some(outcome) = state.forward(headers, handed_on).await {
+            // Counted where it is answered.
+            return forward::finish(outcome, request_type.name());
+        }
+    }
     state.requests.count(Some(request_type), RequestStatus::Total);
     let result = run(state, request_type, &data).await;
     let elapsed = started.elapsed();
     state.requests.observe(request_type, elapsed);
     let status = if result.is_ok() { RequestStatus::Success } else { RequestStatus::Fail };
     state.requests.count(Some(request_type), status);
-    finish(request_type, result, elapsed.as_millis() as u64)
+    finish(request_type, result, elapsed.as_millis() as u64).into_response()
 }
 
 async fn run(state: &AppState, request_type: RequestType, data: &Fields<'_>) -> Result<Value, ApiError> {

@@ -1,4 +1,5 @@
-//! The HTTP side of a coordinator: `POST /cdc` with one file per request type, metrics and health.
+//! The HTTP side of a coordinator: `POST /cdc` with one file per request type, members, metrics and health. What only
+//! the leader can answer, other nodes hand on to it.
 //!
 //! Owns what clients see: wording, codes, shapes, limits of a request. It changes the registry only by proposing
 //! commands, talks to a target only to probe it at `create`, and never answers, logs or counts a secret.
@@ -9,11 +10,13 @@ mod create;
 mod delete;
 mod dispatch;
 mod fields;
+mod forward;
 mod get;
 mod health;
 mod json;
 mod list;
 mod maintenance;
+mod members;
 mod metrics;
 mod pause;
 mod position;
@@ -28,15 +31,16 @@ mod task_view;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, delete, get};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::CoordinatorConfig;
+use crate::http_client::HttpClient;
 use crate::leader::LeaderView;
 use crate::raft::Registry;
 use crate::seal::Sealer;
@@ -46,6 +50,9 @@ pub use maintenance::SetLogLevel;
 use metrics::RequestMetrics;
 use probe::TargetProber;
 use task_view::Remarks;
+
+/// To the leader, which is a network away at most.
+const FORWARD_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the parts of the process give to the HTTP side.
 pub struct AppParts {
@@ -74,6 +81,7 @@ pub(crate) struct AppState {
     process_metrics: Option<PrometheusHandle>,
     prober: Arc<dyn TargetProber>,
     set_log_level: SetLogLevel,
+    http_client: HttpClient,
     requests: RequestMetrics,
 }
 
@@ -113,12 +121,15 @@ pub fn router(parts: AppParts) -> Router {
         process_metrics: parts.process_metrics,
         prober: parts.prober,
         set_log_level: parts.set_log_level,
+        http_client: HttpClient::new(FORWARD_CONNECT_TIMEOUT),
         requests: RequestMetrics::default(),
     });
     Router::new()
         .route("/cdc", any(dispatch::cdc))
         .route("/metrics", get(metrics::scrape))
         .route("/cdc/metrics", get(metrics::scrape))
+        .route("/cluster/members", get(members::list).post(members::add))
+        .route("/cluster/members/{node_id}", delete(members::remove))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown_path)
@@ -126,6 +137,9 @@ pub fn router(parts: AppParts) -> Router {
 }
 
 async fn unknown_path() -> Response {
-    let answer = Answer::failed(404, "nothing is here: use POST /cdc, GET /metrics, /healthz or /readyz");
+    let answer = Answer::failed(
+        404,
+        "nothing is here: use POST /cdc, GET /cluster/members, /metrics, /healthz or /readyz",
+    );
     (StatusCode::NOT_FOUND, answer.into_response()).into_response()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use harrier_cluster::not_leader;
 use harrier_proto::harrier::v1::coordinator_server::Coordinator;
 use harrier_proto::harrier::v1::{
     HeartbeatReply, HeartbeatRequest, LeaveReply, LeaveRequest, RegisterReply, RegisterRequest, SenderReport,
@@ -17,6 +18,7 @@ use super::pending::is_final;
 use super::release::Assignment;
 use super::wall_clock::now_ms;
 use super::workers::{Beat, WorkerRefusal};
+use crate::raft::Registry;
 
 /// Longest text that a worker may give about itself, in bytes.
 const TEXT_BYTES_MAX: usize = 256;
@@ -28,15 +30,19 @@ pub(crate) type CurrentLeader = watch::Receiver<Option<Arc<Leading>>>;
 #[derive(Clone)]
 pub(crate) struct Sessions {
     current: CurrentLeader,
+    registry: Registry,
 }
 
 impl Sessions {
-    pub(crate) fn new(current: CurrentLeader) -> Self {
-        Self { current }
+    pub(crate) fn new(current: CurrentLeader, registry: Registry) -> Self {
+        Self { current, registry }
     }
 
     fn leading(&self) -> Result<Arc<Leading>, Status> {
-        self.current.borrow().clone().ok_or_else(|| NotLeading.into())
+        self.current.borrow().clone().ok_or_else(|| {
+            let leader = self.registry.other_leader().map(|peer| peer.grpc_address);
+            not_leader(NotLeading.to_string(), leader.as_deref())
+        })
     }
 }
 
@@ -175,7 +181,7 @@ fn millis(duration: Duration) -> u64 {
 
 impl From<NotLeading> for Status {
     fn from(error: NotLeading) -> Self {
-        Self::unavailable(error.to_string())
+        not_leader(error.to_string(), None)
     }
 }
 

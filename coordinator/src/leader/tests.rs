@@ -64,7 +64,15 @@ impl Node {
             catalog: None,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = grpc::serve(listener, Sessions::new(leadership.current())).unwrap();
+        let server = grpc::serve(
+            listener,
+            grpc::Services {
+                sessions: Sessions::new(leadership.current(), registry.clone()),
+                members: registry.member_service(),
+                secret: None,
+            },
+        )
+        .unwrap();
         let node = Self { registry, view, leadership, server };
         node.until("it leads", |node| node.view.is_leading()).await;
         node

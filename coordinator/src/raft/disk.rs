@@ -23,6 +23,7 @@ pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
 pub(super) mod key {
     pub(in super::super) const FORMAT: &str = "format";
     pub(in super::super) const NODE_ID: &str = "node_id";
+    pub(in super::super) const CLUSTER_ID: &str = "cluster_id";
     pub(in super::super) const VOTE: &str = "vote";
     pub(in super::super) const COMMITTED: &str = "committed";
     pub(in super::super) const PURGED: &str = "purged";

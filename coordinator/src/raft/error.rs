@@ -6,14 +6,23 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The folder holds no registry, and nobody asked to found one.
+    /// It is to be a member of several, and has no secret to show them.
     #[error(
-        "data folder {} holds no registry: start with --bootstrap to found a new group, or set data_dir to the \
-         folder that this coordinator used before", .data_dir.display()
+        "a coordinator that is not alone needs the secret of its cluster: set cluster.secret_file or \
+         HARRIER_CLUSTER_SECRET (the same for all coordinators and workers; `harrier key generate FILE` makes one); to \
+         found a new group of one instead, start with --bootstrap"
     )]
-    NotFounded {
+    NoSecret,
+    /// A group has admitted the folder, so it must not found another one.
+    #[error(
+        "data folder {} was admitted to the cluster {cluster_id}, and cannot found a new group: start without \
+         --bootstrap (and bootstrap: false), or set another data_dir", .data_dir.display()
+    )]
+    Admitted {
         /// The folder.
         data_dir: PathBuf,
+        /// The cluster.
+        cluster_id: String,
     },
     /// Another process has the folder.
     #[error(
@@ -104,5 +113,106 @@ pub enum ProposeError {
     Stopped {
         /// Why.
         reason: String,
+    },
+}
+
+/// Why the group did not change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MembershipError {
+    /// The group did not decide.
+    #[error(transparent)]
+    Group(#[from] ProposeError),
+    /// One change at a time.
+    #[error("another change of the members is under way: try again when it is done")]
+    Busy,
+    /// Members of one group prove to each other who they are.
+    #[error(
+        "a group of several coordinators needs a cluster secret: set cluster.secret_file or HARRIER_CLUSTER_SECRET on \
+         all coordinators and workers, and start them again"
+    )]
+    NoSecret,
+    /// The others could not call the leader.
+    #[error(
+        "other hosts cannot reach this coordinator at {address:?}: set coordinator.grpc_address to an address of this \
+         host, or coordinator.advertise_grpc_address, and start it again"
+    )]
+    OwnAddress {
+        /// As the group knows it.
+        address: String,
+    },
+    /// No address.
+    #[error("{problem}")]
+    Address {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Nobody answers there, or not as a coordinator of this cluster would.
+    #[error(
+        "the node at {address} does not answer: {problem}; start it, and check its grpc_address and its secret"
+    )]
+    Unreachable {
+        /// Its gRPC address.
+        address: String,
+        /// What came instead of an answer.
+        problem: String,
+    },
+    /// The node has another group's data.
+    #[error(
+        "the node at {address} belongs to another cluster ({cluster_id}): stop it, give it an empty data_dir and start \
+         it without --bootstrap"
+    )]
+    OtherCluster {
+        /// Its gRPC address.
+        address: String,
+        /// The other cluster.
+        cluster_id: String,
+    },
+    /// A member came back without its folder.
+    #[error(
+        "node {node_id} is a member, but its data folder is empty: remove it with `harrier member remove {node_id}`, \
+         give it a node_id that was never used, and add it again"
+    )]
+    LostData {
+        /// Which one.
+        node_id: u64,
+    },
+    /// The number was a former member's.
+    #[error(
+        "node id {node_id} was a member before, and is never given again: set another node_id (and an empty data_dir)"
+    )]
+    IdUsed {
+        /// Which one.
+        node_id: u64,
+    },
+    /// Nobody has that number.
+    #[error("node {node_id} is no member: `harrier member list` shows who is")]
+    NotAMember {
+        /// Which one.
+        node_id: u64,
+    },
+    /// It needs longer.
+    #[error(
+        "node {node_id} follows, but has not caught up yet (entry {matched} of {last}): repeat this to wait longer"
+    )]
+    Behind {
+        /// Which one.
+        node_id: u64,
+        /// What it has.
+        matched: u64,
+        /// What the leader has.
+        last: u64,
+    },
+    /// Nobody would be left.
+    #[error("the last voter cannot be removed: add another member first")]
+    LastVoter,
+    /// Those that stay could not decide.
+    #[error(
+        "without it the members that stay have no majority, because nodes {silent:?} do not answer: start them, or \
+         remove them first"
+    )]
+    NoMajority {
+        /// Who does not answer.
+        silent: Vec<u64>,
     },
 }

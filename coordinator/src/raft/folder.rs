@@ -27,7 +27,7 @@ pub(super) struct FolderLock {
     _file: File,
 }
 
-/// Opens, or with `bootstrap` makes, the registry of the folder. Blocks on the disk.
+/// Opens, or makes, the registry of the folder. Blocks on the disk.
 /// `wrap` stands between the store and its file; tests let it fail.
 pub(super) fn open<B: StorageBackend>(
     options: &RaftOptions,
@@ -35,14 +35,11 @@ pub(super) fn open<B: StorageBackend>(
 ) -> Result<Disk, OpenError> {
     let data_dir = options.data_dir.as_path();
     let path = data_dir.join(FILE);
-    if !exists(&path)? && !options.bootstrap {
-        return Err(OpenError::NotFounded { data_dir: data_dir.to_owned() });
-    }
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(data_dir).map_err(|source| io_error(data_dir, source))?;
     let lock = lock(data_dir)?;
     if !exists(&path)? {
-        found(options, &path)?;
+        make(options, &path)?;
     }
     let length = fs::metadata(&path).map_err(|source| io_error(&path, source))?.len();
     if length == 0 {
@@ -91,11 +88,11 @@ fn write_holder(file: &mut File) -> io::Result<()> {
     write!(file, "process {}", std::process::id())
 }
 
-/// Makes a registry without entries.
-fn found(options: &RaftOptions, path: &Path) -> Result<(), OpenError> {
+/// Makes a registry without entries, that belongs to nobody.
+fn make(options: &RaftOptions, path: &Path) -> Result<(), OpenError> {
     let new_path = path.with_extension("redb.new");
     if exists(&new_path)? {
-        // Left by a founding that was cut short; nothing was ever decided in it.
+        // Left by a start that was cut short; nothing was ever decided in it.
         fs::remove_file(&new_path).map_err(|source| io_error(&new_path, source))?;
     }
     let database = open_database(&new_path, true, |file| file)?;
@@ -174,6 +171,7 @@ fn read_format(database: &Database) -> Result<Option<Vec<u8>>, DiskError> {
 /// The node id; `None` when it, or an entry amid the log, is missing.
 fn read_all(database: &Database) -> Result<Option<NodeId>, DiskError> {
     let transaction = database.begin_read()?;
+    get_meta::<String>(&transaction, key::CLUSTER_ID)?;
     get_meta::<Vote>(&transaction, key::VOTE)?;
     get_meta::<Option<LogId>>(&transaction, key::COMMITTED)?;
     let purged: Option<LogId> = get_meta(&transaction, key::PURGED)?;

@@ -4,17 +4,22 @@
 //! ```text
 //! propose -> openraft -> log_store -> disk (one thread, fsync) -> state_machine: registry::apply -> reply
 //!                           |                                          |
-//!                        network (other members)                   snapshot -> disk; the log before it is purged
+//!              network <-> member_service (others)                snapshot -> disk; the log before it is purged
 //! ```
 //!
 //! Owns the data folder and everything in it. Decides nothing about tasks or senders: that is `registry::apply`, and
 //! the leader that proposes. A disk that fails stops this member; it never acknowledges what it has not written.
 
+mod channels;
 mod disk;
 mod error;
 mod folder;
 mod format;
+mod founding;
+mod identity;
 mod log_store;
+mod member_service;
+mod membership;
 mod network;
 mod options;
 mod registry;
@@ -26,7 +31,9 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
-pub use error::{OpenError, ProposeError};
+pub use error::{MembershipError, OpenError, ProposeError};
+pub use member_service::MemberService;
+pub use membership::MemberInfo;
 pub use options::RaftOptions;
 pub use registry::{RaftStatus, Registry};
 pub use types::Peer;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use harrier_cluster::ClusterSecret;
+
 use super::Peer;
 
 /// How to open the registry.
@@ -11,13 +13,16 @@ pub struct RaftOptions {
     pub node_id: u64,
     /// Folder that holds the registry. One process at a time.
     pub data_dir: PathBuf,
-    /// Found a new group of one if the folder holds no registry yet. Without it such a folder is an error.
+    /// Found a new group of one if the folder holds no registry yet. Without it such a node waits to be added.
     pub bootstrap: bool,
-    /// Where the other members would reach this one.
+    /// Where the other members reach this one.
     pub peer: Peer,
-    /// Least time without a word of the leader before an election, milliseconds.
+    /// What all members and workers share; may be missing in a group of one.
+    pub secret: Option<ClusterSecret>,
+    /// An election is called after `election_ms_max` and a time drawn between these two without a word of the leader,
+    /// milliseconds.
     pub election_ms_min: u64,
-    /// Largest such time, milliseconds; the real one is drawn between the two.
+    /// The larger one, milliseconds.
     pub election_ms_max: u64,
     /// How often a leader shows the other members that it is there, milliseconds.
     pub heartbeat_ms: u64,
@@ -36,8 +41,9 @@ impl Default for RaftOptions {
             data_dir: PathBuf::new(),
             bootstrap: false,
             peer: Peer::default(),
-            election_ms_min: 500,
-            election_ms_max: 1000,
+            secret: None,
+            election_ms_min: 300,
+            election_ms_max: 600,
             heartbeat_ms: 100,
             propose_timeout_ms: 5000,
             snapshot_entries: 4096,

@@ -1,6 +1,5 @@
 //! The handle: propose, read, watch.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,29 +11,42 @@ use redb::backends::FileBackend;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::channels::Channels;
 use super::disk::Disk;
+use super::identity::Identity;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::state_machine::{SharedState, StateMachine};
 use super::types::{NodeId, Raft};
-use super::{OpenError, Peer, ProposeError, RaftOptions, folder, upkeep};
+use super::{MemberService, OpenError, Peer, ProposeError, RaftOptions, folder, founding, upkeep};
 use crate::registry::{Command, Entry, Reply, State};
 
 /// Entries that stay after a snapshot, for members that are only a little behind.
 const LOGS_KEPT: u64 = 128;
+/// Between two rounds that ask the group who leads.
+const CONFIRM_PAUSE: Duration = Duration::from_millis(20);
+/// Of one message to a member that gets a snapshot; far below the limit of the port.
+const SNAPSHOT_CHUNK_BYTES: u64 = 1024 * 1024;
 
 /// The replicated registry. Cheap to clone; the node stops with `shutdown`, or with its last clone.
 #[derive(Clone)]
 pub struct Registry {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    raft: Raft,
+pub(super) struct Inner {
+    pub(super) raft: Raft,
+    pub(super) identity: Arc<Identity>,
+    pub(super) channels: Arc<Channels>,
+    /// Where this node is reached.
+    pub(super) peer: Peer,
+    pub(super) has_secret: bool,
+    /// Held while the membership changes.
+    pub(super) changing_members: tokio::sync::Mutex<()>,
+    pub(super) timeout: Duration,
     shared: SharedState,
     disk: Disk,
     leadership: Arc<watch::Sender<Option<u64>>>,
-    timeout: Duration,
     upkeep: [AbortHandle; 2],
 }
 
@@ -67,7 +79,8 @@ pub struct RaftStatus {
 }
 
 impl Registry {
-    /// Opens the data folder and starts this member; founds a group of one where `options` say so.
+    /// Opens the data folder and starts this node; founds a group of one where `options` say so. A node with an empty
+    /// folder that founds nothing waits until a group adds it.
     pub async fn open(options: RaftOptions) -> Result<Self, OpenError> {
         Self::open_with(options, |file| file).await
     }
@@ -98,10 +111,17 @@ impl Registry {
         let restart_count = grown_bytes.clone();
         let on_snapshot = Arc::new(move || restart_count.store(0, Ordering::Relaxed));
         let state_machine = StateMachine::new(shared.clone(), disk.clone(), on_snapshot);
-        let raft = Raft::new(options.node_id, config, Network, log_store, state_machine)
+        let identity =
+            Identity::load(disk, options.node_id).map_err(|error| OpenError::Start(error.to_string()))?;
+        let (identity, channels) = (Arc::new(identity), Arc::new(Channels::new(options.secret.as_ref())));
+        let network = Network::new(identity.clone(), channels.clone());
+        let raft = Raft::new(options.node_id, config, network, log_store, state_machine)
             .await
             .map_err(start_error)?;
-        found_group(&raft, options).await?;
+        if let Err(error) = founding::found_or_wait(&raft, &identity, options).await {
+            let _ = raft.shutdown().await;
+            return Err(error);
+        }
 
         let leadership = Arc::new(watch::Sender::new(None));
         let follow = upkeep::follow_leadership(raft.clone(), raft.metrics(), leadership.clone());
@@ -109,8 +129,22 @@ impl Registry {
             upkeep::bound_log(raft.clone(), raft.metrics(), grown_bytes, options.snapshot_log_bytes.max(1));
         let upkeep = [tokio::spawn(follow).abort_handle(), tokio::spawn(bound).abort_handle()];
         let timeout = Duration::from_millis(options.propose_timeout_ms);
-        let inner = Inner { raft, shared, disk: disk.clone(), leadership, timeout, upkeep };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            raft,
+            identity,
+            channels,
+            peer: options.peer.clone(),
+            has_secret: options.secret.is_some(),
+            changing_members: tokio::sync::Mutex::default(),
+            timeout,
+            shared,
+            disk: disk.clone(),
+            leadership,
+            upkeep,
+        };
+        let registry = Self { inner: Arc::new(inner) };
+        tokio::spawn(upkeep::keep_own_address(Arc::downgrade(&registry.inner), registry.leadership()));
+        Ok(registry)
     }
 
     /// Proposes a command, with the present time; returns when it is committed, on disk and applied here.
@@ -144,16 +178,25 @@ impl Registry {
     /// Returns when the group has confirmed, after this call began, that this node leads, and the state holds
     /// everything that was decided before.
     pub async fn linearizable(&self) -> Result<(), ProposeError> {
-        match tokio::time::timeout(self.inner.timeout, self.inner.raft.ensure_linearizable()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(forward)))) => {
-                Err(not_leader(forward))
+        tokio::time::timeout(self.inner.timeout, self.confirm())
+            .await
+            .unwrap_or_else(|_| Err(self.too_late()))
+    }
+
+    async fn confirm(&self) -> Result<(), ProposeError> {
+        loop {
+            match self.inner.raft.ensure_linearizable().await {
+                Ok(_) => return Ok(()),
+                Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(forward))) => {
+                    return Err(not_leader(forward));
+                }
+                Err(RaftError::Fatal(fatal)) => return Err(stopped(&fatal)),
+                // Members that are only slow (a round lasts one heartbeat interval) answer the next round.
+                Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(reason))) => {
+                    tracing::debug!(%reason, "the group did not confirm who leads, it is asked again");
+                    tokio::time::sleep(CONFIRM_PAUSE).await;
+                }
             }
-            Ok(Err(RaftError::APIError(error))) => {
-                Err(ProposeError::Unavailable { reason: error.to_string() })
-            }
-            Ok(Err(RaftError::Fatal(fatal))) => Err(stopped(&fatal)),
-            Err(_) => Err(self.too_late()),
         }
     }
 
@@ -178,6 +221,56 @@ impl Registry {
             snapshot_index: metrics.snapshot.map_or(0, |log_id| log_id.index),
             failure: metrics.running_state.err().as_ref().and_then(failure),
         }
+    }
+
+    /// Answers the other members; to be served at the gRPC address.
+    pub fn member_service(&self) -> MemberService {
+        MemberService {
+            raft: self.inner.raft.clone(),
+            identity: self.inner.identity.clone(),
+            shared: self.inner.shared.clone(),
+            http_address: self.inner.peer.http_address.clone(),
+        }
+    }
+
+    /// The cluster that this node belongs to: 32 hex characters; `None` while it waits to be added to one.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.inner.identity.cluster_id().map(str::to_owned)
+    }
+
+    /// Whether the group has no place for this node: it was not added yet, or was removed.
+    pub fn is_outside(&self) -> bool {
+        let metrics = self.inner.raft.metrics().borrow().clone();
+        metrics.membership_config.membership().get_node(&metrics.id).is_none()
+    }
+
+    /// Where this node is reached.
+    pub fn own_peer(&self) -> &Peer {
+        &self.inner.peer
+    }
+
+    /// Whether this node leads, as far as it knows: it may have been deposed.
+    pub fn is_leader(&self) -> bool {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow();
+        metrics.running_state.is_ok() && metrics.state == ServerState::Leader
+    }
+
+    /// Waits until this node sees another leader than this one, or none.
+    pub async fn leads_no_longer(&self, leader: &Peer) {
+        let mut metrics = self.inner.raft.metrics();
+        while self.other_leader().as_ref() == Some(leader) {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Who leads, if it is another node and known here.
+    pub fn other_leader(&self) -> Option<Peer> {
+        let metrics = self.inner.raft.metrics().borrow().clone();
+        let leader = metrics.current_leader.filter(|leader| *leader != metrics.id)?;
+        metrics.membership_config.membership().get_node(&leader).cloned()
     }
 
     /// The term, while this node leads and its state holds everything that was decided before that term.
@@ -208,7 +301,7 @@ impl Registry {
         self.inner.disk.close().await;
     }
 
-    fn too_late(&self) -> ProposeError {
+    pub(super) fn too_late(&self) -> ProposeError {
         let reason = format!("no decision within {} ms", self.inner.timeout.as_millis());
         ProposeError::Unavailable { reason }
     }
@@ -221,6 +314,7 @@ fn config(options: &RaftOptions) -> Result<openraft::Config, OpenError> {
         election_timeout_min: options.election_ms_min,
         election_timeout_max: options.election_ms_max,
         install_snapshot_timeout: 5_000,
+        snapshot_max_chunk_size: SNAPSHOT_CHUNK_BYTES,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(options.snapshot_entries.max(1)),
         max_in_snapshot_log_to_keep: LOGS_KEPT,
         ..openraft::Config::default()
@@ -228,31 +322,17 @@ fn config(options: &RaftOptions) -> Result<openraft::Config, OpenError> {
     config.validate().map_err(|error| OpenError::Settings(error.to_string()))
 }
 
-/// A folder that was made for a new group, but whose group has not begun, begins it.
-async fn found_group(raft: &Raft, options: &RaftOptions) -> Result<(), OpenError> {
-    if raft.is_initialized().await.map_err(start_error)? {
-        return Ok(());
-    }
-    if !options.bootstrap {
-        return Err(OpenError::NotFounded { data_dir: options.data_dir.clone() });
-    }
-    let members: BTreeMap<NodeId, Peer> = BTreeMap::from([(options.node_id, options.peer.clone())]);
-    raft.initialize(members).await.map_err(|error| OpenError::Start(error.to_string()))?;
-    tracing::info!(node_id = options.node_id, data_dir = %options.data_dir.display(), "founded a new group");
-    Ok(())
-}
-
-fn start_error(fatal: Fatal<NodeId>) -> OpenError {
+pub(super) fn start_error(fatal: Fatal<NodeId>) -> OpenError {
     OpenError::Start(fatal.to_string())
 }
 
-fn not_leader(forward: ForwardToLeader<NodeId, Peer>) -> ProposeError {
+pub(super) fn not_leader(forward: ForwardToLeader<NodeId, Peer>) -> ProposeError {
     let http_address =
         forward.leader_node.map(|peer| peer.http_address).filter(|address| !address.is_empty());
     ProposeError::NotLeader { leader: forward.leader_id, http_address }
 }
 
-fn stopped(fatal: &Fatal<NodeId>) -> ProposeError {
+pub(super) fn stopped(fatal: &Fatal<NodeId>) -> ProposeError {
     ProposeError::Stopped { reason: failure(fatal).unwrap_or_else(|| "it was shut down".to_owned()) }
 }
 

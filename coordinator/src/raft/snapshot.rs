@@ -53,11 +53,14 @@ fn describe(applied: &Applied) -> SnapshotMeta {
 
 /// The state in a snapshot's bytes.
 pub(super) fn decode(meta: &SnapshotMeta, data: &[u8]) -> Result<Applied, FormatError> {
-    Ok(Applied {
+    let mut applied = Applied {
         state: format::decode(data)?,
         last_log_id: meta.last_log_id,
         membership: meta.last_membership.clone(),
-    })
+    };
+    // A snapshot from before they were remembered has them in its membership alone.
+    applied.note_members();
+    Ok(applied)
 }
 
 /// Puts a snapshot in the place of the last one.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::disk::{Disk, DiskError};
 use super::snapshot::{self, SnapshotBuilder};
-use super::types::{LogEntry, LogId, Membership, Snapshot, SnapshotMeta, StorageError, TypeConfig};
+use super::types::{LogEntry, LogId, Membership, NodeId, Snapshot, SnapshotMeta, StorageError, TypeConfig};
 use crate::registry::{self, Reply, State};
 
 /// State, and how far the log was applied to it.
@@ -25,6 +25,18 @@ pub(super) struct Applied {
 pub(super) struct SharedState {
     applied: Arc<RwLock<Applied>>,
     index: watch::Sender<u64>,
+}
+
+impl Applied {
+    /// Whether this was a member, and is none any more.
+    pub(super) fn was_removed(&self, node_id: NodeId) -> bool {
+        self.state.member_ids.contains(&node_id) && self.membership.membership().get_node(&node_id).is_none()
+    }
+
+    /// Remembers who is a member now, for ever.
+    pub(super) fn note_members(&mut self) {
+        registry::apply::members(&mut self.state, self.membership.nodes().map(|(node_id, _)| *node_id));
+    }
 }
 
 impl SharedState {
@@ -122,6 +134,7 @@ fn apply(applied: &mut Applied, entry: LogEntry) -> Reply {
         EntryPayload::Normal(entry) => registry::apply(&mut applied.state, &entry),
         EntryPayload::Membership(membership) => {
             applied.membership = Membership::new(Some(entry.log_id), membership);
+            applied.note_members();
             Reply::Done
         }
         EntryPayload::Blank => Reply::Done,

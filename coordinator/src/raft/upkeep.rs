@@ -1,14 +1,15 @@
 //! What follows from the course of things: when this node begins and ceases to lead, and when the log has grown
 //! enough for a snapshot.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
 use tokio::sync::watch;
 
 use super::Peer;
+use super::registry::{Inner, Registry};
 use super::types::{NodeId, Raft};
 
 /// Between two attempts of a leader to reach its group.
@@ -61,6 +62,21 @@ pub(super) async fn bound_log(raft: Raft, mut metrics: Metrics, grown_bytes: Arc
             if raft.trigger().snapshot().await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// Whenever this node begins to lead, the group learns where it is now: it may have moved while it was down. Ends with
+/// the node.
+pub(super) async fn keep_own_address(node: Weak<Inner>, mut leadership: watch::Receiver<Option<u64>>) {
+    while leadership.wait_for(Option::is_some).await.is_ok() {
+        let Some(inner) = node.upgrade() else { return };
+        let kept = Registry { inner }.keep_own_address().await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the group could not be told the address of this coordinator");
+        }
+        if leadership.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The state: ordered maps only, so that iteration and encoding are the same everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub struct State {
     /// What is about to be created at a target. By the id that its drop would have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub creations: BTreeMap<DropId, PendingCreation>,
+    /// Node ids of all that are or ever were members of the group; none is given again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub member_ids: BTreeSet<u64>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

@@ -55,12 +55,18 @@ impl<H: SenderHost> Session<H> {
     /// Runs until `shutdown`, then drains and leaves.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let stopped = self.membership.senders.stopped();
+        let mut registered_at = Instant::now();
         while !shutdown.is_cancelled() {
             if !self.membership.registered {
                 self.register(&shutdown).await;
+                registered_at = Instant::now();
                 continue;
             }
             self.beat().await;
+            if !self.membership.registered && registered_at.elapsed() > self.membership.times.heartbeat {
+                // A new leader has yet to learn of this worker, and the lease runs.
+                continue;
+            }
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = tokio::time::sleep(self.membership.times.heartbeat) => {}

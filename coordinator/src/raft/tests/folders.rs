@@ -31,10 +31,18 @@ async fn founded() -> tempfile::TempDir {
 #[tokio::test]
 async fn an_empty_folder_is_not_founded_by_accident() {
     let data_dir = tempdir().unwrap();
-    let error = refusal(RaftOptions { bootstrap: false, ..options(data_dir.path()) }).await;
-    assert!(matches!(error, OpenError::NotFounded { .. }));
-    assert!(error.to_string().contains("--bootstrap"));
-    assert_eq!(fs::read_dir(data_dir.path()).unwrap().count(), 0, "nothing is left behind");
+    let waiting = RaftOptions { bootstrap: false, ..options(data_dir.path()) };
+    let error = refusal(waiting.clone()).await;
+    assert!(matches!(error, OpenError::NoSecret));
+    assert!(error.to_string().contains("--bootstrap") && error.to_string().contains("cluster.secret_file"));
+
+    let registry = Registry::open(RaftOptions { secret: Some(secret()), ..waiting }).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(registry.is_outside() && registry.cluster_id().is_none());
+    assert_eq!(registry.status().role, "learner");
+    let refused = registry.propose(create_task("a")).await;
+    assert!(matches!(refused, Err(ProposeError::NotLeader { leader: None, .. })), "{refused:?}");
+    registry.shutdown().await;
 }
 
 #[tokio::test]

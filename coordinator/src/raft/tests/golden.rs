@@ -94,6 +94,7 @@ fn snapshots() {
     assert!(!state.drops.is_empty() && !state.creations.is_empty());
     assert!(!state.tasks.is_empty() && !state.mappings.is_empty() && !state.shards.is_empty());
     check("snapshot", &state);
+    check("snapshot_members", &State { member_ids: [1, 2, 3].into(), ..State::default() });
     check(
         "snapshot_meta",
         &SnapshotMeta {

@@ -1,10 +1,13 @@
 //! The registry on its disk.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cluster;
 mod crash;
 mod faults;
 mod folders;
 mod golden;
+mod group;
+mod members;
 mod registry;
 mod samples;
 mod suite;
@@ -12,10 +15,15 @@ mod suite;
 use std::path::Path;
 use std::time::Duration;
 
+use harrier_cluster::ClusterSecret;
 use tokio::sync::watch;
 
 use super::*;
 use crate::registry::State;
+
+fn secret() -> ClusterSecret {
+    ClusterSecret::from_text("test", b"the-secret-of-the-tests").unwrap()
+}
 
 fn options(data_dir: &Path) -> RaftOptions {
     RaftOptions {

@@ -15,6 +15,7 @@ mod glob;
 mod inputs;
 mod map_collection;
 mod map_partitions;
+mod members;
 mod overlap;
 mod pause_task;
 mod resume_task;
@@ -24,6 +25,8 @@ mod task_started;
 mod fixtures;
 #[cfg(test)]
 mod properties;
+
+pub(crate) use members::members;
 
 use super::{Command, Entry, Reply, State};
 

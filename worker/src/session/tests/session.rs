@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_cluster::Prove;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ fn start(addresses: &[SocketAddr], finishing: usize) -> Running {
     let session = Session::new(SessionParts {
         worker_id: "0123456789abcdef0123456789abcdef".into(),
         description: "test".into(),
-        coordinators: Coordinators::new(&addresses, Duration::from_millis(100)).unwrap(),
+        coordinators: Coordinators::new(&addresses, Duration::from_millis(100), Prove::default()).unwrap(),
         lease: lease.clone(),
         traffic: traffic.clone(),
         byte_pool: BytePool::new(1000),

@@ -1,0 +1,113 @@
+//! `harrier member list | add | remove`: asks any member, over its HTTP API.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use axum::http::Method;
+use harrier_coordinator::http_client::HttpClient;
+use serde_json::{Value, json};
+
+use crate::args::MemberCommand;
+
+const PATH: &str = "/cluster/members";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A new member may have much to catch up with; the coordinators have their own, shorter limit.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long an election may take on a machine that is busy.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(15);
+const LEADER_PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs the subcommand.
+pub fn run(command: &MemberCommand) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(ask(command))
+}
+
+#[allow(clippy::print_stdout)] // the answer of a command-line tool
+async fn ask(command: &MemberCommand) -> anyhow::Result<()> {
+    match command {
+        MemberCommand::List { api } => {
+            let data = send(Method::GET, &api.api, PATH, Vec::new()).await?;
+            print!("{}", table(&data));
+        }
+        MemberCommand::Add { grpc_address, api } => {
+            let body = json!({ "grpc_address": grpc_address }).to_string().into_bytes();
+            let data = send(Method::POST, &api.api, PATH, body).await?;
+            println!("node {} is a member now", data["member"]["node_id"]);
+        }
+        MemberCommand::Remove { node_id, api } => {
+            send(Method::DELETE, &api.api, &format!("{PATH}/{node_id}"), Vec::new()).await?;
+            println!("node {node_id} is no member any more; stop it, its id is never used again");
+        }
+    }
+    Ok(())
+}
+
+/// The `data` of the answer; its message as an error. While there is no leader it asks again: every request can be
+/// repeated.
+async fn send(method: Method, api: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
+    let begin = Instant::now();
+    loop {
+        let value = send_once(method.clone(), api, path, body.clone()).await?;
+        if value["code"] == 200 {
+            return Ok(value["data"].clone());
+        }
+        if value["code"] != 503 || begin.elapsed() > LEADER_TIMEOUT {
+            bail!("{}", value["message"].as_str().unwrap_or("no reason was given"));
+        }
+        tokio::time::sleep(LEADER_PAUSE).await;
+    }
+}
+
+async fn send_once(method: Method, api: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
+    let address = api.strip_prefix("http://").unwrap_or(api).trim_end_matches('/');
+    let client = HttpClient::new(CONNECT_TIMEOUT);
+    let answer = client.send((method, address, path), &[], body, ANSWER_TIMEOUT).await;
+    let answer = answer.context("give the HTTP address of a running coordinator with --api")?;
+    serde_json::from_slice(&answer.body)
+        .with_context(|| format!("{address} is no coordinator of harrier (HTTP {})", answer.status))
+}
+
+fn table(data: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    };
+    let mut lines = format!("cluster {}\n", text(&data["cluster_id"]));
+    lines += &format!("{:>8}  {:8} {:24} {:24} {:>12}\n", "node_id", "role", "grpc", "http", "log");
+    for member in data["members"].as_array().into_iter().flatten() {
+        let role = if member["leader"] == true { "leader".to_owned() } else { text(&member["role"]) };
+        lines += &format!(
+            "{:>8}  {:8} {:24} {:24} {:>12}\n",
+            text(&member["node_id"]),
+            role,
+            text(&member["grpc_address"]),
+            text(&member["http_address"]),
+            text(&member["matched_index"])
+        );
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_member() {
+        let data = json!({ "cluster_id": "c0ffee", "members": [
+            { "node_id": 1, "grpc_address": "a:1", "http_address": "a:2", "role": "voter", "leader": true, "matched_index": 7 },
+            { "node_id": 2, "grpc_address": "b:1", "http_address": "b:2", "role": "learner", "leader": false, "matched_index": null },
+        ]});
+        let table = table(&data);
+        let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0], ["cluster", "c0ffee"]);
+        assert_eq!(lines[2], ["1", "leader", "a:1", "a:2", "7"]);
+        assert_eq!(lines[3], ["2", "learner", "b:1", "b:2", "-"]);
+    }
+}

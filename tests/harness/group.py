@@ -1,0 +1,135 @@
+"""A group of coordinators and its workers, each a process of its own; it grows and shrinks while it runs."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from .cdc_api import Answer, CdcApi
+from .harrier import binary, source_section
+from .pair import Pair
+from .ports import PortBlock
+from .process import Process, end_all
+from .prometheus import scrape
+from .wait import until
+
+
+class Member:
+    """One coordinator: a process, an id that is never given twice, and an API."""
+
+    def __init__(self, node_id: int, process: Process, http_port: int, grpc_port: int) -> None:
+        self.node_id, self.process = node_id, process
+        self.grpc_address = f"127.0.0.1:{grpc_port}"
+        self.api = CdcApi(f"http://127.0.0.1:{http_port}")
+
+    def status(self, path: str) -> int:
+        """HTTP status of a GET; 0 when nobody listens."""
+        try:
+            return self.api.raw(b"", "GET", path, timeout_s=5).status
+        except OSError:
+            return 0
+
+    def leads(self) -> bool:
+        if not self.process.alive():
+            return False
+        samples = scrape(f"{self.api.url}/metrics")[1]
+        return any(s.name == "harrier_raft_role" and s.labels["role"] == "leader" and s.value == 1 for s in samples)
+
+
+class Group:
+    """`Group(folder, pair)` starts nothing; `found()` starts the first member and the workers, `grow()` adds one."""
+
+    def __init__(self, folder: Path, pair: Pair, size: int = 4) -> None:
+        """`size` is how many members there may ever be."""
+        self.folder, self.pair, self.logs = folder / "members", pair, folder / "logs"
+        self.folder.mkdir(parents=True)
+        self._ports = PortBlock()
+        self._http, self._grpc, self._workers_http = (self._ports.take(n) for n in (size, size, 4))
+        self._sealing, self._secret = self.folder / "sealing.key", self.folder / "cluster.secret"
+        self.members: list[Member] = []
+        self.workers: list[Process] = []
+
+    def found(self, workers: int = 2) -> "Group":
+        for file in (self._sealing, self._secret):
+            self._run("key", "generate", str(file))
+        founder = self._member(bootstrap=True)
+        self._wait_ready(founder)
+        for number in range(1, workers + 1):
+            self.workers.append(self._process("worker", f"group-worker-{number}", {"worker": {
+                # Not all of them: those that come later are learned from the others.
+                "coordinators": [f"127.0.0.1:{self._grpc + n}" for n in range(2)],
+                "metrics_address": f"127.0.0.1:{self._workers_http + number - 1}",
+            }}).start())
+        return self
+
+    def grow(self) -> Member:
+        """One more member, under a new id, added with the command line."""
+        new = self._member(bootstrap=False)
+        until("the new node to wait", lambda: new.status("/healthz") == 200, 30)
+        assert new.status("/readyz") == 503
+        assert new.api.send("list").code == 503, "it is no member yet"
+        self._run("member", "add", new.grpc_address, "--api", self.alive()[0].api.url)
+        self._wait_ready(new)
+        return new
+
+    def remove(self, member: Member) -> None:
+        self._run("member", "remove", str(member.node_id), "--api", self.alive()[0].api.url)
+
+    def alive(self) -> list[Member]:
+        return [member for member in self.members if member.process.alive()]
+
+    def leader(self) -> Member:
+        return until("a leader", lambda: next((m for m in self.alive() if m.leads()), None), 30)
+
+    def listed(self) -> dict[int, str]:
+        """Role by node id."""
+        answer: Answer = self.alive()[0].api.raw(b"", "GET", "/cluster/members")
+        assert answer.code == 200, answer.text
+        return {m["node_id"]: m["role"] for m in json.loads(answer.text)["data"]["members"]}
+
+    def epochs(self) -> dict[str, float]:
+        """Epoch of each target pchannel's sender: it rises whenever a sender moves."""
+        samples = scrape(f"{self.leader().api.url}/metrics")[1]
+        return {s.labels["target_pchannel"]: s.value for s in samples if s.name == "harrier_sender_epoch"}
+
+    def processes(self) -> list[Process]:
+        return [*self.workers, *(member.process for member in self.members)]
+
+    def stop(self) -> None:
+        end_all(self.processes())
+        self._ports.give_back()
+
+    def _wait_ready(self, member: Member) -> None:
+        def ready() -> bool:
+            member.process.check_alive()
+            return member.status("/readyz") == 200
+
+        until(f"node {member.node_id} to be ready", ready, 30)
+
+    def _member(self, bootstrap: bool) -> Member:
+        node_id = len(self.members) + 1
+        http, grpc = self._http + node_id - 1, self._grpc + node_id - 1
+        process = self._process("coordinator", f"group-coordinator-{node_id}", {
+            "coordinator": {"node_id": node_id, "data_dir": str(self.folder / f"node-{node_id}"),
+                            "http_address": f"127.0.0.1:{http}", "grpc_address": f"127.0.0.1:{grpc}",
+                            "bootstrap": bootstrap},
+            "sealing": {"key_file": str(self._sealing)},
+            "source": source_section(self.pair),
+        })
+        member = Member(node_id, process.start(), http, grpc)
+        self.members.append(member)
+        return member
+
+    def _process(self, role: str, name: str, config: dict) -> Process:
+        path = self.folder / f"{name}.yaml"
+        config["cluster"] = {"secret_file": str(self._secret)}
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        return Process(name, [str(binary()), role, "--config", str(path)], self.logs / f"{name}.log",
+                       env={"RUST_BACKTRACE": "1"})
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run([str(binary()), *arguments], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=120)
+        assert done.returncode == 0, f"harrier {' '.join(arguments)} failed:\n{done.stdout}"
+        return done.stdout
