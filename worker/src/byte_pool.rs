@@ -4,8 +4,8 @@
 //! pool: so no reader can starve another, and a message larger than the pool still passes. The worker
 //! therefore holds at most the pool's capacity and one message per reader.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -40,11 +40,11 @@ struct Account {
 #[derive(Debug)]
 #[must_use = "the bytes are given back when this is dropped"]
 pub struct BytePermit {
-    bytes: usize,
+    bytes: AtomicUsize,
     pool: Arc<Shared>,
     account: Arc<Account>,
     /// `None` = taken from the reader's reserve.
-    _pooled: Option<OwnedSemaphorePermit>,
+    pooled: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl BytePool {
@@ -120,20 +120,32 @@ impl PoolReader {
     fn permit(&self, bytes: usize, pooled: Option<OwnedSemaphorePermit>) -> BytePermit {
         self.account.permits.fetch_add(1, Ordering::AcqRel);
         self.pool.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-        BytePermit { bytes, pool: self.pool.clone(), account: self.account.clone(), _pooled: pooled }
+        let (bytes, pooled) = (AtomicUsize::new(bytes), Mutex::new(pooled));
+        BytePermit { bytes, pool: self.pool.clone(), account: self.account.clone(), pooled }
     }
 }
 
 impl BytePermit {
-    /// Size of the message that it was taken for.
+    /// How much may be held.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Gives back all but so many bytes.
+    pub fn shrink_to(&self, bytes: usize) {
+        let before = self.bytes.fetch_min(bytes, Ordering::Relaxed);
+        let more = before.saturating_sub(bytes);
+        self.pool.held_bytes.fetch_sub(more, Ordering::Relaxed);
+        let mut pooled = self.pooled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(permit) = pooled.as_mut() {
+            drop(permit.split(more));
+        }
     }
 }
 
 impl Drop for BytePermit {
     fn drop(&mut self) {
-        self.pool.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.pool.held_bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
         if self.account.permits.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.account.emptied.notify_one();
         }
@@ -169,6 +181,21 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(small);
         assert_eq!(waiting.await.unwrap(), 1000);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_needed_any_more_is_given_back() {
+        let pool = BytePool::new(100);
+        let (mut one, mut two) = (pool.reader(), pool.reader());
+        let (pooled, reserve) = (one.acquire(100).await, two.acquire(50).await);
+        pooled.shrink_to(10);
+        reserve.shrink_to(20);
+        assert_eq!((pool.held_bytes(), pooled.bytes()), (30, 10));
+        let more = one.try_acquire(90);
+        assert!(more.is_some() && one.try_acquire(1).is_none());
+        drop((pooled, reserve, more));
+        assert_eq!(pool.held_bytes(), 0);
+        assert!(one.try_acquire(100).is_some());
     }
 
     #[tokio::test]

@@ -16,6 +16,8 @@ pub struct WorkerConfig {
     pub merge_bytes_max: usize,
     /// Size of one call to the target.
     pub call_bytes_max: usize,
+    /// Source messages that one sender holds beyond `buffer_bytes_max` while it waits for the tick that covers them.
+    pub interval_bytes_max: usize,
     /// How often the target gets a tick.
     pub tick_interval_ms: u64,
     /// How long one call to the target may take; never longer than the lease lasts.
@@ -61,6 +63,7 @@ impl Default for WorkerConfig {
             buffer_bytes_max: 64 << 20,
             merge_bytes_max: 4 << 20,
             call_bytes_max: 16 << 20,
+            interval_bytes_max: 8 << 20,
             tick_interval_ms: 200,
             call_timeout_ms: 5_000,
             target_settle_ms: 500,

@@ -41,5 +41,5 @@ pub use keys::primary_keys;
 pub use merged_delete::MergedDelete;
 pub use merged_insert::MergedInsert;
 pub use split::{SplitRefusal, split_rows};
-pub use stamp::Stamp;
+pub use stamp::{Restamp, Stamp};
 pub use timetick::timetick;

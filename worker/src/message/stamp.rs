@@ -1,8 +1,21 @@
 //! Which timestamps rows leave with.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use super::CodecError;
+
+/// New timestamps for those of the source.
+pub trait Restamp: Debug {
+    /// The new timestamp for this one; `None` if none was given.
+    fn stamp(&self, source: u64) -> Option<u64>;
+}
+
+impl Restamp for BTreeMap<u64, u64> {
+    fn stamp(&self, source: u64) -> Option<u64> {
+        self.get(&source).copied()
+    }
+}
 
 /// What becomes of the source's timestamps.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +24,7 @@ pub enum Stamp<'a> {
     Keep,
     /// Each is replaced; one that is missing is an error, since a row with its own old timestamp among
     /// re-stamped ones would be lost or doubled at the target.
-    Map(&'a BTreeMap<u64, u64>),
+    Map(&'a dyn Restamp),
 }
 
 impl Stamp<'_> {
@@ -19,7 +32,7 @@ impl Stamp<'_> {
     pub(super) fn apply(self, timestamps: &mut [u64]) -> Result<(), CodecError> {
         let Stamp::Map(map) = self else { return Ok(()) };
         for timestamp in timestamps {
-            *timestamp = *map.get(timestamp).ok_or(CodecError::NoStamp { timestamp: *timestamp })?;
+            *timestamp = map.stamp(*timestamp).ok_or(CodecError::NoStamp { timestamp: *timestamp })?;
         }
         Ok(())
     }

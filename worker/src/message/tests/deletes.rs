@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use harrier_proto::msg::DeleteRequest;
 use harrier_proto::schema::{IDs, LongArray, StringArray, i_ds::IdField};
@@ -87,7 +89,7 @@ fn a_deletion_by_expression_is_forwarded_alone() {
         ..delete(false, 0, 1)
     };
     let mut merged = MergedDelete::new(destination());
-    merged.try_append(&encoded(&by_plan), Stamp::Map(&[(5, 50)].into())).unwrap();
+    merged.try_append(&encoded(&by_plan), Stamp::Map(&BTreeMap::from([(5, 50)]))).unwrap();
     let other = merged.try_append(&encoded(&delete(false, 1, 1)), Stamp::Keep);
     assert_eq!(other, Err(MergeRefusal::FieldsDiffer));
     let decoded = DeleteRequest::decode(merged.finish(1)).unwrap();

@@ -18,7 +18,7 @@ fn read_all(payload: &Bytes, good: &Bytes) {
     let _ = distinct_timestamps(payload);
     let _ = primary_keys(payload, KEY_ID);
     let _ = split_rows(payload, 0);
-    for stamp in [Stamp::Keep, Stamp::Map(&BTreeMap::new())] {
+    for stamp in [Stamp::Keep, Stamp::Map(&BTreeMap::<u64, u64>::new())] {
         for pair in [[payload, payload], [payload, good], [good, payload]] {
             let mut insert = MergedInsert::new(destination());
             let mut delete = MergedDelete::new(destination());

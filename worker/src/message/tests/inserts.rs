@@ -121,6 +121,7 @@ fn keys_keep_their_order_and_their_type() {
 fn a_timestamp_without_a_new_one_is_an_error() {
     let schema = Schema { text_key: false, columns: Vec::new(), dynamic: false };
     let one = insert(&schema, 1, 10, false);
-    let refusal = MergedInsert::new(destination()).try_append(&encoded(&one), Stamp::Map(&BTreeMap::new()));
+    let refusal =
+        MergedInsert::new(destination()).try_append(&encoded(&one), Stamp::Map(&BTreeMap::<u64, u64>::new()));
     assert_eq!(refusal, Err(MergeRefusal::Codec(CodecError::NoStamp { timestamp: 5 })));
 }

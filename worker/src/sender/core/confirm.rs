@@ -18,6 +18,8 @@ pub(crate) struct Flight {
     pub number: u64,
     /// Those that were not acknowledged yet.
     pub calls: VecDeque<Call>,
+    /// More of them are made as its messages are read again.
+    pub open: bool,
     /// The first of them was handed out.
     pub awaiting: bool,
     /// Calls before it were acknowledged.
@@ -30,7 +32,7 @@ pub(crate) struct Flight {
     pub marks: Vec<Mark>,
     pub written: Written,
     /// Given back with the flight.
-    pub _charges: Vec<Charge>,
+    pub charges: Vec<Charge>,
 }
 
 /// A collection at the target.
@@ -90,6 +92,7 @@ impl Core {
         flight.partly_acknowledged = true;
         flight.calls.pop_front();
         if flight.calls.is_empty()
+            && !flight.open
             && let Some(flight) = self.flights.pop_front()
         {
             match flight.broken_off {

@@ -1,21 +1,33 @@
 //! Messages of the log on their way to the shards.
 
+use bytes::Bytes;
 use harrier_milvus::log::LogMessage;
 use harrier_milvus::tso::Timestamp;
 
 use super::feed::{Charge, FeedId};
 use super::route::Route;
 use super::shard::{Held, Place, RowsKind, ShardKey};
+use super::skipped::Skipped;
 use super::{Core, CoreError};
-use crate::message::{self, Head, RowsHead};
+use crate::message::{self, CodecError, Head, RowsHead};
 use crate::traffic::{Increment, MessageKind, Operation};
+
+/// So many times the size of a call are held by one sender at most: it must not take all of the worker's pool.
+const HELD_CALLS_MAX: usize = 2;
 
 /// Rows as they come from the log.
 struct Rows<'a> {
     kind: RowsKind,
     head: &'a RowsHead,
     message: &'a LogMessage,
+    batch: &'a Batch<'a>,
+}
+
+/// What the messages of one read have in common.
+struct Batch<'a> {
     charge: &'a Charge,
+    /// Most of it is not for any shard: what is kept must not keep the rest in memory.
+    sparse: bool,
 }
 
 impl Core {
@@ -27,7 +39,10 @@ impl Core {
         batch: Vec<LogMessage>,
         charge: &Charge,
     ) -> Result<(), CoreError> {
-        for message in batch {
+        let heads: Vec<_> = batch.iter().map(|message| message::read_head(&message.payload)).collect();
+        let sparse = self.is_sparse(id, &batch, &heads, charge);
+        let common = Batch { charge, sparse };
+        for (message, head) in batch.into_iter().zip(heads) {
             // Asked each time: a message can change the feeds.
             let Some(feed) = self.feeds.get(&id).filter(|feed| feed.generation == generation) else {
                 return Ok(());
@@ -35,19 +50,42 @@ impl Core {
             if message.streaming {
                 return Err(CoreError::Streaming { channel: feed.channel.clone() });
             }
-            let head = message::read_head(&message.payload)
-                .map_err(|error| CoreError::unreadable(&error).on(&feed.channel))?;
-            self.step(id, &message, &head, charge);
+            let head = head.map_err(|error| CoreError::unreadable(&error).on(&feed.channel))?;
+            self.step(id, &message, &head, &common);
             if let Some(feed) = self.feeds.get_mut(&id) {
                 feed.position = message.position;
             }
+            self.end_reread_at(id);
             self.sync_feeds();
         }
         self.join_caught_up();
         Ok(())
     }
 
-    fn step(&mut self, id: FeedId, message: &LogMessage, head: &Head, charge: &Charge) {
+    /// Whether less than half of a batch is for shards that are read here. The worker's pool gets the rest back.
+    fn is_sparse(
+        &self,
+        id: FeedId,
+        batch: &[LogMessage],
+        heads: &[Result<Head, CodecError>],
+        charge: &Charge,
+    ) -> bool {
+        let Some(feed) = self.feeds.get(&id) else { return false };
+        let wanted = |(message, head): (&LogMessage, &Result<Head, CodecError>)| match head {
+            Ok(Head::Insert(rows) | Head::Delete(rows)) if feed.routes.contains_key(&rows.shard_name) => {
+                message.payload.len()
+            }
+            _ => 0,
+        };
+        let wanted: usize = batch.iter().zip(heads).map(wanted).sum();
+        let sparse = wanted < batch.iter().map(|message| message.payload.len()).sum::<usize>() / 2;
+        if let Some(permit) = charge.as_ref().filter(|_| sparse) {
+            permit.shrink_to(wanted);
+        }
+        sparse
+    }
+
+    fn step(&mut self, id: FeedId, message: &LogMessage, head: &Head, batch: &Batch<'_>) {
         let (kind, head) = match head {
             Head::TimeTick { ts } => return self.on_tick(id, message, *ts),
             Head::Insert(head) => (RowsKind::Insert, head),
@@ -60,7 +98,7 @@ impl Core {
         let keys = keys.clone();
         self.clock.observe(head.max_ts);
         for key in keys {
-            self.accept(key, id, &Rows { kind, head, message, charge });
+            self.accept(key, id, &Rows { kind, head, message, batch });
         }
     }
 
@@ -91,7 +129,7 @@ impl Core {
         };
         // The second: released before the checkpoint, though its position lies behind it.
         let done = !self.positions.is_after(&rows.message.position, &shard.seen)
-            || rows.head.max_ts <= shard.released;
+            || rows.head.max_ts <= shard.sent_until();
         if done {
             return;
         }
@@ -111,16 +149,50 @@ impl Core {
             }
             Route::Missing => return self.park(key, rows.head.partition_id),
         };
-        shard.traffic.add(message_kind(rows.kind), Operation::Read, &read);
-        self.held_bytes += rows.message.payload.len();
-        shard.held.push(Held {
+        // Not when it is read for the second time.
+        if feed.again_until.is_none() {
+            shard.traffic.add(message_kind(rows.kind), Operation::Read, &read);
+        }
+        let held = Held {
             before: shard.reached(Some(&feed.position), &self.positions).clone(),
             kind: rows.kind,
-            payload: rows.message.payload.clone(),
+            // The payloads of a batch share their buffers.
+            payload: match rows.batch.sparse {
+                true => Bytes::copy_from_slice(&rows.message.payload),
+                false => rows.message.payload.clone(),
+            },
             head: rows.head.clone(),
             target_partition_id,
-            charge: rows.charge.clone(),
-        });
+            charge: rows.batch.charge.clone(),
+        };
+        if shard.sending.is_some() && held.head.max_ts <= shard.released {
+            self.send_again(key, &held);
+        } else {
+            self.keep(key, held);
+        }
+    }
+
+    /// Keeps a message until a tick covers it; without room, only what has to be known to read it again.
+    fn keep(&mut self, key: ShardKey, held: Held) {
+        let bytes = held.payload.len();
+        let room = self.has_room(&held.charge, bytes);
+        let Some(shard) = self.shards.get_mut(&key) else { return };
+        if shard.skipped.is_none() && room {
+            self.held_bytes += bytes;
+            self.unpooled_bytes += if held.charge.is_none() { bytes } else { 0 };
+            shard.held.push(held);
+        } else if held.head.rows > 0 {
+            let skipped = shard.skipped.get_or_insert_with(|| Skipped::new(held.before));
+            if let Err(error) = skipped.add(&held.head, &held.payload) {
+                self.fail(key, CoreError::unreadable(&error), 0);
+            }
+        }
+    }
+
+    /// The worker's pool bounds what all senders hold, except what they need in any case.
+    fn has_room(&self, charge: &Charge, bytes: usize) -> bool {
+        let all = self.held_bytes + bytes <= HELD_CALLS_MAX * self.config.call_bytes_max;
+        all && (charge.is_some() || self.unpooled_bytes + bytes <= self.config.interval_bytes_max)
     }
 
     /// Waits for the mapping of a partition. The shard goes on from its checkpoint, as one that is behind; the others

@@ -10,7 +10,7 @@ use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::{DropAssignment, SenderAssignment};
 
 use super::Core;
-use super::pack::Ready;
+use super::pack::{Pack, Ready};
 use crate::message;
 
 /// The ends that this sender has to tell.
@@ -98,11 +98,11 @@ impl Core {
     }
 
     /// The ends that were not sent yet, for the pack that is being closed.
-    pub(super) fn put_drops(&mut self, tick: Timestamp, messages: &mut Vec<Ready>) {
+    pub(super) fn put_drops(&mut self, tick: Timestamp, pack: &mut Pack) {
         for end in self.drops.known.values_mut().filter(|end| end.pack.is_none()) {
             end.pack = Some(self.pack_number);
             let bytes = message::end_of(&end.spec, tick, self.ids.next());
-            messages.push(Ready { bytes, max_ts: tick, collection: None });
+            pack.put(Ready { bytes, max_ts: tick, collection: None });
         }
     }
 

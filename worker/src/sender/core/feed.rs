@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     pub generation: u64,
     /// Last message that was processed.
     pub position: Bytes,
+    /// Up to here (inclusive) messages are read for the second time.
+    pub again_until: Option<Bytes>,
     /// Last source tick that was processed.
     pub tick: Timestamp,
     pub members: Vec<ShardKey>,

@@ -8,7 +8,7 @@ use harrier_milvus::tso::Timestamp;
 
 use super::feed::{Feed, FeedId, FeedKind, ReaderPlan};
 use super::inputs::is_close;
-use super::shard::{Place, ShardKey};
+use super::shard::{Place, Shard, ShardKey};
 use super::{Core, SKEW_MAX};
 
 /// Whether a feed's next batch is wanted.
@@ -39,13 +39,22 @@ impl Core {
         let watermark = self.watermark();
         let releasable = self.releasable();
         let Some(feed) = self.feeds.get(&id) else { return Appetite::None };
-        let slowest = feed.kind != FeedKind::Main || watermark.is_none_or(|w| feed.tick <= w);
+        if feed.again_until.is_some() {
+            return self.appetite_for_more();
+        }
+        let skips = |shard: &Shard| shard.skipped.is_some();
+        let waits = self.held_bytes > 0 || self.shards.values().any(skips);
+        // Another tick than that of the slowest says nothing new.
+        let slowest = watermark.is_none_or(|w| feed.tick <= w);
         if feed.kind == FeedKind::Main && watermark.is_some_and(|w| feed.tick > w.saturating_add(SKEW_MAX)) {
             return Appetite::None;
         }
         let idle = self.flights.is_empty() && releasable == 0;
-        if slowest && idle && self.held_bytes > 0 {
+        if slowest && idle && waits {
             Appetite::Must
+        } else if feed.members.iter().any(|key| self.shards.get(key).is_some_and(skips)) {
+            // What comes would be passed over as well.
+            Appetite::None
         } else if self.held_bytes < self.call_bytes_limit {
             Appetite::IfRoom
         } else {
@@ -116,7 +125,7 @@ impl Core {
         self.next_generation += 1;
     }
 
-    fn least_seen(&self, keys: &[ShardKey]) -> Option<Bytes> {
+    pub(super) fn least_seen(&self, keys: &[ShardKey]) -> Option<Bytes> {
         let seen = keys.iter().map(|key| self.shards[key].seen.clone());
         seen.reduce(|a, b| if self.positions.is_after(&a, &b) { b } else { a })
     }
@@ -128,6 +137,7 @@ impl Core {
             kind,
             generation: self.next_generation,
             position: self.least_seen(members).unwrap_or_default(),
+            again_until: None,
             tick: members.iter().map(|key| self.shards[key].tick).min().unwrap_or(0),
             members: members.to_vec(),
             routes: Default::default(),
@@ -162,7 +172,9 @@ impl Core {
         for key in members {
             let Some(shard) = self.shards.get_mut(&key) else { continue };
             let reached = self.positions.later(&shard.seen, feed_position).clone();
-            if shard.place == Place::Late && !self.positions.is_after(main_position, &reached) {
+            // What it passed over is read again by its own reader.
+            let complete = shard.skipped.is_none() && shard.sending.is_none();
+            if shard.place == Place::Late && complete && !self.positions.is_after(main_position, &reached) {
                 shard.seen = reached;
                 shard.place = Place::Main;
                 self.places_changed = true;

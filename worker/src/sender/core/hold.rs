@@ -186,6 +186,9 @@ impl Core {
             flight.marks.retain(|mark| !keys.contains(&mark.shard));
             flight.written.retain(|(key, _), _| !keys.contains(key));
         }
+        if let Some(open) = &mut self.open {
+            open.take_out(collection, keys);
+        }
         self.flights.front().map_or(0, |flight| flight.number)
     }
 
@@ -221,7 +224,11 @@ impl Core {
                 let stays = shard.place != Place::Detached && shard.fault.is_none();
                 stays && shard.spec.target_collection_id == collection
             });
-            hold.retry_ms.is_none() && own.all(|shard| shard.acked.tick >= hold.refused_until)
+            hold.retry_ms.is_none()
+                && own.all(|shard| {
+                    // What its own reader is reading again has to come to its end.
+                    shard.sending.is_none() && shard.acked.tick >= hold.refused_until
+                })
         };
         let free: Vec<i64> = self
             .holds

@@ -44,9 +44,16 @@ impl Core {
             return Verdict::RestartApart;
         }
         flight.awaiting = false;
-        let mut messages: Vec<_> = flight.calls.drain(..).flat_map(|call| call.messages).collect();
-        if let Some(tick) = messages.pop() {
-            flight.calls = request::calls(messages, tick, self.call_bytes_limit, |_| true);
+        let mut messages = Vec::new();
+        for call in flight.calls.drain(..) {
+            messages.extend(call.messages);
+            flight.charges.extend(call.charges);
+        }
+        // The tick of one that still grows comes later.
+        let tick = if flight.open { None } else { messages.pop() };
+        flight.calls = request::calls(messages, tick, self.call_bytes_limit, |_| true);
+        if let Some(open) = self.open.as_mut().filter(|_| flight.open) {
+            open.apart = true;
         }
         self.answer_foreign_write();
         Verdict::SendApart

@@ -22,7 +22,7 @@ impl Core {
     fn detach(&mut self, key: ShardKey, end: Option<ShardCheckpoint>) {
         let Some(shard) = self.shards.get_mut(&key) else { return };
         shard.end = end;
-        shard.held.clear();
+        shard.let_go();
         shard.place = Place::Detached;
         shard.ended_ms = self.now_ms;
         self.places_changed = true;
@@ -38,13 +38,17 @@ impl Core {
         let awaited = self.flights.front().is_some_and(|flight| flight.awaiting);
         match self.flights.front_mut() {
             Some(front) if awaited => {
-                front.broken_off = front.calls.len() > 1;
+                front.broken_off = front.calls.len() > 1 || front.open;
                 front.calls.truncate(1);
             }
             Some(front) if front.partly_acknowledged => self.broken_off = Some(front.tick),
             Some(_) | None => {}
         }
         self.flights.truncate(usize::from(awaited));
+        if let Some(flight) = self.flights.front_mut() {
+            flight.open = false;
+        }
+        self.open = None;
         self.clock.rewind(self.wire_clock);
         for key in self.shards.keys().copied().collect::<Vec<_>>() {
             if self.shards[&key].place != Place::Detached {

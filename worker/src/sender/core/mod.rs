@@ -18,6 +18,7 @@
 //! - What may be at the target already goes again as deletion of its keys and insertion, at one new timestamp above
 //!   all that was ever sent (`release`).
 //! - A collection that the target refuses leaves the pack and waits; the others do not (`isolate`, `hold`).
+//! - What is held is bounded: messages beyond are read a second time once their tick is known (`skipped`, `reread`).
 //! - What was dropped leaves first; its end is told once the target no longer has it (`drops`).
 
 mod clock;
@@ -36,11 +37,13 @@ mod position;
 mod release;
 mod report;
 mod request;
+mod reread;
 mod restamp;
 mod route;
 mod send;
 mod shard;
 mod sizes;
+mod skipped;
 #[cfg(test)]
 pub(crate) mod tests;
 mod traffic;
@@ -66,6 +69,7 @@ pub(crate) use isolate::Verdict;
 use pack::MessageIds;
 pub use position::PositionOrder;
 use position::Positions;
+use reread::OpenPack;
 use shard::{Shard, ShardKey};
 pub(crate) use sizes::Smaller;
 
@@ -86,6 +90,8 @@ const FLIGHTS_MAX: usize = 2;
 pub(crate) struct CoreConfig {
     pub merge_bytes_max: usize,
     pub call_bytes_max: usize,
+    /// What is held of messages for which the worker's pool had no room.
+    pub interval_bytes_max: usize,
     pub tick_interval_ms: u64,
     pub lookahead_ms_min: u64,
     pub hold: HoldConfig,
@@ -133,6 +139,8 @@ pub(crate) struct Core {
     ids: MessageIds,
     /// Bytes of all held messages.
     held_bytes: usize,
+    /// Bytes of those that the worker's pool does not know of.
+    unpooled_bytes: usize,
     /// Bytes of those that could be released; counted anew when `releasable_stale`.
     releasable_bytes: usize,
     releasable_stale: bool,
@@ -141,6 +149,8 @@ pub(crate) struct Core {
     holds: Holds,
     /// So many packs go in calls per collection.
     isolated_packs: u32,
+    /// The last of them still grows.
+    open: Option<OpenPack>,
     pack_number: u64,
     acked_pack: u64,
     acked_tick: Timestamp,
@@ -198,11 +208,13 @@ impl Core {
             next_generation: 1,
             ids: MessageIds::starting_at(start.random),
             held_bytes: 0,
+            unpooled_bytes: 0,
             releasable_bytes: 0,
             releasable_stale: true,
             flights: VecDeque::new(),
             holds: Holds::default(),
             isolated_packs: 0,
+            open: None,
             pack_number: 1,
             acked_pack: 0,
             acked_tick: 0,

@@ -215,15 +215,37 @@ impl Pack {
         }
     }
 
-    /// Everything as finished messages, what they count for, and the charges, which have to live until they are
-    /// acknowledged.
-    pub(crate) fn finish(mut self, ids: &mut MessageIds) -> (Vec<Ready>, Written, Vec<Charge>) {
+    /// Everything as finished messages, and the charges, which have to live until they are acknowledged.
+    pub(crate) fn take_messages(&mut self, ids: &mut MessageIds) -> (Vec<Ready>, Vec<Charge>) {
         let mut keys: Vec<GroupKey> = self.groups.keys().copied().collect();
         keys.sort_by_key(|key| (key.shard, key.target_partition_id, key.kind == RowsKind::Delete));
         for key in keys {
             self.close(key, ids);
         }
-        (self.done, self.written, self.charges)
+        (std::mem::take(&mut self.done), std::mem::take(&mut self.charges))
+    }
+
+    /// Forgets what it holds of a collection and its shards.
+    pub(crate) fn take_out(&mut self, collection: i64, shards: &[ShardKey]) {
+        self.groups.retain(|key, _| !shards.contains(&key.shard));
+        self.done.retain(|message| message.collection != Some(collection));
+        self.written.retain(|(key, _), _| !shards.contains(key));
+    }
+
+    /// Adds a finished message.
+    pub(crate) fn put(&mut self, message: Ready) {
+        self.done.push(message);
+    }
+
+    /// What all of its messages count for.
+    pub(crate) fn into_written(self) -> Written {
+        self.written
+    }
+
+    /// About what its messages take.
+    pub(crate) fn bytes(&self) -> usize {
+        let groups: usize = self.groups.values().map(Group::bytes).sum();
+        groups + self.done.iter().map(|message| message.bytes.len()).sum::<usize>()
     }
 }
 

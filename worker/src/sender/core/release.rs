@@ -8,11 +8,11 @@ use harrier_milvus::tso::Timestamp;
 
 use super::deliver::message_kind;
 use super::pack::{GroupKey, Pack};
-use super::restamp::{self, Stamps};
+use super::restamp::Stamps;
 use super::shard::{Held, RowsKind, Shard, ShardKey};
 use super::sizes;
 use super::{Core, CoreError};
-use crate::message::{self, Stamp};
+use crate::message::{self, Restamp as _, Stamp};
 use crate::traffic::Increment;
 
 /// What one shard contributes to the next pack.
@@ -22,10 +22,8 @@ pub(super) struct Release {
     /// All messages up to this source timestamp.
     pub until: Timestamp,
     pub stamps: Stamps,
-    /// All stamps are the old timestamps.
-    pub keeps_all: bool,
-    /// Largest stamp; the floor if there is nothing to send.
-    pub top: Timestamp,
+    /// Some of them have to be read a second time.
+    pub reread: bool,
 }
 
 impl Core {
@@ -33,17 +31,14 @@ impl Core {
     pub(super) fn releasable(&mut self) -> usize {
         if std::mem::take(&mut self.releasable_stale) {
             let watermark = self.watermark();
-            let covered = self.shards.values().flat_map(|shard| {
-                let until = shard.releasable_until(watermark);
-                shard.held.iter().filter(move |held| held.head.max_ts <= until)
-            });
-            self.releasable_bytes = covered.map(|held| held.payload.len()).sum();
+            self.releasable_bytes = self.shards.values().map(|shard| shard.covered_bytes(watermark)).sum();
         }
         self.releasable_bytes
     }
 
     pub(super) fn recount(&mut self) {
         self.held_bytes = self.shards.values().map(Shard::held_bytes).sum();
+        self.unpooled_bytes = self.shards.values().map(Shard::unpooled_bytes).sum();
         self.releasable_stale = true;
     }
 
@@ -59,9 +54,9 @@ impl Core {
                 continue;
             }
             match stamps_of(shard, until, last_tick) {
-                Ok((stamps, top)) => {
-                    let keeps_all = stamps.iter().all(|(old, new)| old == new);
-                    releases.push(Release { shard: *key, until, stamps, keeps_all, top });
+                Ok(stamps) => {
+                    let reread = shard.skipped.as_ref().is_some_and(|skipped| skipped.is_covered(until));
+                    releases.push(Release { shard: *key, until, stamps, reread });
                 }
                 Err(error) => faults.push((*key, error)),
             }
@@ -74,7 +69,7 @@ impl Core {
     }
 
     /// Moves what was planned into a pack.
-    pub(super) fn release(&mut self, releases: Vec<Release>) -> Pack {
+    pub(super) fn release(&mut self, releases: &[Release]) -> Pack {
         let mut pack = Pack::default();
         for release in releases {
             let Some(shard) = self.shards.get_mut(&release.shard) else { continue };
@@ -83,13 +78,13 @@ impl Core {
                 held.into_iter().partition(|held| held.head.max_ts <= release.until);
             shard.held = open;
             shard.released = release.until;
-            if covered.is_empty() {
+            if covered.is_empty() && !release.reread {
                 continue;
             }
-            shard.floor = shard.floor.max(release.top);
+            shard.floor = shard.floor.max(release.stamps.top());
             shard.last_pack = self.pack_number;
-            for held in covered.iter().filter(|held| held.head.rows > 0) {
-                if let Err(error) = self.put_into(&mut pack, &release, held) {
+            for held in covered.into_iter().filter(|held| held.head.rows > 0) {
+                if let Err(error) = self.put_into(&mut pack, release, &held) {
                     // Part of it is in the pack.
                     self.fail(release.shard, error, release.until);
                     break;
@@ -100,7 +95,12 @@ impl Core {
         pack
     }
 
-    fn put_into(&mut self, pack: &mut Pack, release: &Release, held: &Held) -> Result<(), CoreError> {
+    pub(super) fn put_into(
+        &mut self,
+        pack: &mut Pack,
+        release: &Release,
+        held: &Held,
+    ) -> Result<(), CoreError> {
         let key = release.shard;
         let Some(shard) = self.shards.get(&key) else { return Ok(()) };
         let partition = held.target_partition_id;
@@ -112,9 +112,9 @@ impl Core {
         let replays = held.kind == RowsKind::Insert && held.head.min_ts <= shard.replay_until;
         // Rows of one message may have several timestamps: the least, or the deletion for a later row would
         // hit an earlier one.
-        let at = release.stamps.get(&held.head.min_ts).copied().unwrap_or(held.head.min_ts);
+        let at = release.stamps.stamp(held.head.min_ts).unwrap_or(held.head.min_ts);
         // Most of the time every timestamp stays, and need not be rewritten.
-        let stamp = if release.keeps_all { Stamp::Keep } else { Stamp::Map(&release.stamps) };
+        let stamp = if release.stamps.keeps_all() { Stamp::Keep } else { Stamp::Map(&release.stamps) };
         for part in sizes::parts(&held.payload, taken) {
             if replays {
                 let keys = message::primary_keys(&part, shard.spec.primary_field_id)
@@ -138,12 +138,11 @@ impl Core {
     }
 }
 
-fn stamps_of(
-    shard: &Shard,
-    until: Timestamp,
-    last_tick: Timestamp,
-) -> Result<(Stamps, Timestamp), CoreError> {
+fn stamps_of(shard: &Shard, until: Timestamp, last_tick: Timestamp) -> Result<Stamps, CoreError> {
     let mut timestamps = Vec::new();
+    if let Some(skipped) = shard.skipped.as_ref().filter(|skipped| skipped.is_covered(until)) {
+        timestamps.extend(skipped.timestamps_until(until));
+    }
     for held in shard.held.iter().filter(|held| held.head.max_ts <= until && held.head.rows > 0) {
         if held.head.min_ts == held.head.max_ts {
             timestamps.push(held.head.min_ts);
@@ -152,7 +151,7 @@ fn stamps_of(
             timestamps.extend(several.map_err(|error| CoreError::unreadable(&error))?);
         }
     }
-    Ok(restamp::stamps(timestamps, shard.floor.max(last_tick)))
+    Ok(Stamps::new(timestamps, shard.floor.max(last_tick)))
 }
 
 fn merge_limit(shard: &Shard, merge_bytes_max: usize) -> usize {

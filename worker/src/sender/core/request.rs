@@ -8,6 +8,7 @@ use harrier_proto::common::{MsgBase, MsgType, ReplicateInfo};
 use harrier_proto::milvus::ReplicateMessageRequest;
 use harrier_proto::msg::MsgPosition;
 
+use super::feed::Charge;
 use super::pack::{MessageIds, Ready};
 use crate::message;
 
@@ -15,9 +16,19 @@ use crate::message;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub messages: Vec<Ready>,
+    /// Given back with the call.
+    pub charges: Vec<Charge>,
 }
 
 impl Call {
+    pub(crate) fn of(messages: Vec<Ready>) -> Self {
+        Self { messages, charges: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.messages.iter().map(|message| message.bytes.len()).sum()
+    }
+
     /// The target's collection, if the call carries nothing but messages of this one.
     pub(crate) fn only_collection(&self) -> Option<i64> {
         let first = self.messages.first()?.collection?;
@@ -67,10 +78,10 @@ pub(crate) fn tick(tick: Timestamp, ids: &mut MessageIds) -> Ready {
 }
 
 /// Distributes a pack over calls of at most `call_bytes_max` (a larger message has a call of its own). Messages of
-/// collections that go `apart` come first, in calls of their own. Only the last call carries the tick.
+/// collections that go `apart` come first, in calls of their own. Only the last call carries the tick, if there is one.
 pub(crate) fn calls(
     messages: Vec<Ready>,
-    tick: Ready,
+    tick: Option<Ready>,
     call_bytes_max: usize,
     apart: impl Fn(i64) -> bool,
 ) -> VecDeque<Call> {
@@ -85,9 +96,11 @@ pub(crate) fn calls(
     let mut calls: VecDeque<Call> =
         own.into_values().flat_map(|messages| cut(messages, call_bytes_max)).collect();
     let mut last = cut(common, call_bytes_max);
-    match last.last_mut() {
-        Some(call) => call.messages.push(tick),
-        None => last.push(Call { messages: vec![tick] }),
+    if let Some(tick) = tick {
+        match last.last_mut() {
+            Some(call) => call.messages.push(tick),
+            None => last.push(Call::of(vec![tick])),
+        }
     }
     calls.extend(last);
     calls
@@ -102,7 +115,7 @@ fn cut(messages: Vec<Ready>, call_bytes_max: usize) -> Vec<Call> {
             Some(call) if size <= call_bytes_max => call.messages.push(message),
             _ => {
                 size = message.bytes.len();
-                calls.push(Call { messages: vec![message] });
+                calls.push(Call::of(vec![message]));
             }
         }
     }

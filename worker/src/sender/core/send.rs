@@ -1,18 +1,23 @@
 //! When a pack is closed, and with which tick: the watermark, or more if stamps had to go above it.
 
+use std::collections::VecDeque;
+
 use harrier_milvus::tso::Timestamp;
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::confirm::Flight;
+use super::pack::{Pack, Written};
 use super::release::Release;
 use super::request;
+use super::reread::OpenPack;
 use super::{Core, FLIGHTS_MAX};
 
 impl Core {
     /// The next call, if none is on its way and there is something to send.
     pub(crate) fn next_call(&mut self, now_ms: u64) -> Option<ReplicateMessageRequest> {
         self.prepare(now_ms);
-        let flight = self.flights.front_mut().filter(|flight| !flight.awaiting)?;
+        let flight = self.flights.front_mut();
+        let flight = flight.filter(|flight| !flight.awaiting && !flight.calls.is_empty())?;
         flight.awaiting = true;
         self.wire_clock = self.wire_clock.max(flight.tick);
         Some(flight.calls.front()?.request(&self.target_pchannel, flight.begin_ts, &mut self.ids))
@@ -25,7 +30,9 @@ impl Core {
         if !self.stopping {
             self.try_held();
         }
-        while self.flights.len() < FLIGHTS_MAX && !self.stopping && self.is_pack_due() {
+        self.extend_open_pack();
+        while self.flights.len() < FLIGHTS_MAX && self.open.is_none() && !self.stopping && self.is_pack_due()
+        {
             self.changed = false;
             if !self.close_pack() {
                 self.retry_ms = self.now_ms + self.config.tick_interval_ms;
@@ -72,38 +79,50 @@ impl Core {
         if !self.clock.admits(tick) {
             return false;
         }
-        let pack = self.release(releases);
-        let begin_ts = self.clock.clock();
-        self.clock.put_tick(tick);
-        self.last_pack_ms = self.now_ms;
-        let marks = self.marks(Some(tick));
-        let (mut messages, written, charges) = pack.finish(&mut self.ids);
-        self.put_drops(tick, &mut messages);
-        let ticking = request::tick(tick, &mut self.ids);
-        let isolated = self.take_isolated();
-        let apart = |collection| isolated || self.holds.holds(collection);
-        let calls = request::calls(messages, ticking, self.call_bytes_limit, apart);
-        let number = self.pack_number;
-        self.pack_number += 1;
-        self.flights.push_back(Flight {
-            number,
-            calls,
+        self.begin_reread(&releases, tick);
+        let mut pack = self.release(&releases);
+        self.put_drops(tick, &mut pack);
+        let flight = Flight {
+            number: self.pack_number,
+            calls: VecDeque::new(),
+            open: releases.iter().any(|release| release.reread),
             awaiting: false,
             partly_acknowledged: false,
             broken_off: false,
-            begin_ts,
+            begin_ts: self.clock.clock(),
             tick,
-            marks,
-            written,
-            _charges: charges,
-        });
+            marks: Vec::new(),
+            written: Written::new(),
+            charges: Vec::new(),
+        };
+        self.clock.put_tick(tick);
+        self.last_pack_ms = self.now_ms;
+        let apart = self.take_isolated();
+        let flight = if flight.open {
+            self.open = Some(OpenPack::new(pack, releases, apart));
+            flight
+        } else {
+            self.closed(flight, pack, apart)
+        };
+        self.flights.push_back(flight);
+        self.pack_number += 1;
         true
+    }
+
+    /// All of it is there.
+    fn closed(&mut self, flight: Flight, mut pack: Pack, isolated: bool) -> Flight {
+        let marks = self.marks(Some(flight.tick));
+        let (messages, charges) = pack.take_messages(&mut self.ids);
+        let tick = request::tick(flight.tick, &mut self.ids);
+        let apart = |collection| isolated || self.holds.holds(collection);
+        let calls = request::calls(messages, Some(tick), self.call_bytes_limit, apart);
+        Flight { calls, marks, charges, written: pack.into_written(), ..flight }
     }
 
     /// The least tick that covers what is released and the watermark; none if nothing is new.
     fn tick_for(&self, releases: &[Release], limit: Timestamp) -> Option<Timestamp> {
         let stamped = releases.iter().filter(|release| !release.stamps.is_empty());
-        let top = stamped.map(|release| release.top).max();
+        let top = stamped.map(|release| release.stamps.top()).max();
         let watermark = self.watermark().map(|watermark| watermark.min(limit));
         top.max(watermark).filter(|tick| *tick > self.clock.clock())
     }
@@ -113,7 +132,7 @@ impl Core {
         if !self.flights.is_empty() {
             return;
         }
-        self.release(releases);
+        self.release(&releases);
         let marks = self.marks(None);
         self.take_marks(marks);
         self.conclude_trials();

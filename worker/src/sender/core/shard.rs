@@ -11,6 +11,7 @@ use super::error::CoreError;
 use super::feed::{Charge, FeedKind};
 use super::position::Positions;
 use super::route::{Route, Routes};
+use super::skipped::Skipped;
 use super::traffic::ShardTraffic;
 use super::windows::Windows;
 use crate::message::RowsHead;
@@ -76,6 +77,10 @@ pub(crate) struct Shard {
     pub floor: Timestamp,
     /// Not yet released, in log order.
     pub held: Vec<Held>,
+    /// What comes behind them, for which there was no room.
+    pub skipped: Option<Skipped>,
+    /// While its messages go out in parts of a pack that is not closed: where a successor would go on.
+    pub sending: Option<ShardCheckpoint>,
     /// Partitions of the source for which no mapping came.
     pub missing: Vec<i64>,
     /// A message of it cannot be processed.
@@ -112,6 +117,8 @@ impl Shard {
             replay_until: 0,
             floor,
             held: Vec::new(),
+            skipped: None,
+            sending: None,
             missing: Vec::new(),
             fault: None,
             fault_since_ms: 0,
@@ -144,9 +151,21 @@ impl Shard {
         (before - self.held.len()) as u64
     }
 
+    /// Holds nothing any more.
+    pub(crate) fn let_go(&mut self) {
+        self.held.clear();
+        self.skipped = None;
+        self.sending = None;
+    }
+
+    /// Messages up to this source timestamp were sent; those above, up to `released`, are being sent now.
+    pub(crate) fn sent_until(&self) -> Timestamp {
+        self.sending.as_ref().map_or(self.released, |before| before.tick)
+    }
+
     /// Everything behind the checkpoint will be read again.
     pub(crate) fn go_back_to(&mut self, checkpoint: ShardCheckpoint) {
-        self.held.clear();
+        self.let_go();
         self.seen = checkpoint.position;
         self.tick = checkpoint.tick;
         self.released = checkpoint.tick;
@@ -173,16 +192,17 @@ impl Shard {
 
     /// Where a successor would start, if everything released so far were acknowledged.
     pub(crate) fn checkpoint(&self, feed_position: Option<&Bytes>, positions: &Positions) -> ShardCheckpoint {
-        if let Some(end) = &self.end {
-            return end.clone();
+        if let Some(certain) = self.end.as_ref().or(self.sending.as_ref()) {
+            return certain.clone();
         }
         let mut position = self.reached(feed_position, positions);
         if self.released < self.tick {
             // A source that never ticks again must not leave a successor without its last tick.
             position = positions.earlier(position, &self.before_tick);
         }
-        if let Some(held) = self.held.first() {
-            position = positions.earlier(position, &held.before);
+        let first = self.held.first().map(|held| &held.before);
+        if let Some(before) = first.or(self.skipped.as_ref().map(|skipped| &skipped.before)) {
+            position = positions.earlier(position, before);
         }
         ShardCheckpoint {
             position: position.clone(),
@@ -203,7 +223,19 @@ impl Shard {
         }
     }
 
+    /// Bytes of what may be released.
+    pub(crate) fn covered_bytes(&self, watermark: Option<Timestamp>) -> usize {
+        let until = self.releasable_until(watermark);
+        let held = self.held.iter().filter(|held| held.head.max_ts <= until).map(|held| held.payload.len());
+        let skipped = self.skipped.as_ref().filter(|skipped| skipped.is_covered(until));
+        held.sum::<usize>() + skipped.map_or(0, |skipped| skipped.bytes)
+    }
+
     pub(crate) fn held_bytes(&self) -> usize {
         self.held.iter().map(|held| held.payload.len()).sum()
+    }
+
+    pub(crate) fn unpooled_bytes(&self) -> usize {
+        self.held.iter().filter(|held| held.charge.is_none()).map(|held| held.payload.len()).sum()
     }
 }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::Core;
-use super::request::Call;
 use crate::message::{self, SplitRefusal};
 
 /// What becomes smaller after a refusal.
@@ -42,7 +41,7 @@ impl Core {
         let Some(call) = call else { return Ok(Smaller::Call { bytes_max: self.call_bytes_limit }) };
         if !of_message && call.messages.len() > 2 {
             // More than one message and a tick.
-            let bytes_max = (bytes_of(call) / 2).min(self.config.call_bytes_max);
+            let bytes_max = (call.bytes() / 2).min(self.config.call_bytes_max);
             self.config.call_bytes_max = bytes_max;
             self.call_bytes_limit = self.call_bytes_limit.min(bytes_max);
             return Ok(Smaller::Call { bytes_max });
@@ -77,8 +76,4 @@ fn is_divisible(message: &Bytes) -> Result<(), Indivisible> {
         Ok(_) => Err(Indivisible { what: "a single row", bytes, why: None }),
         Err(why) => Err(Indivisible { what: "a message", bytes, why: Some(why) }),
     }
-}
-
-fn bytes_of(call: &Call) -> usize {
-    call.messages.iter().map(|message| message.bytes.len()).sum()
 }

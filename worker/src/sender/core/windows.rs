@@ -113,6 +113,7 @@ impl Core {
     /// Nothing is on its way any more, and everything that is to be sent has to be read again.
     pub(super) fn start_anew(&mut self) {
         self.flights.clear();
+        self.open = None;
         self.clock.rewind(self.wire_clock);
         if self.stopping {
             return;

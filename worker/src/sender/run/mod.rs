@@ -164,6 +164,7 @@ impl Runner {
         let core_config = CoreConfig {
             merge_bytes_max: config.merge_bytes_max,
             call_bytes_max: config.call_bytes_max,
+            interval_bytes_max: config.interval_bytes_max,
             tick_interval_ms: config.tick_interval_ms,
             lookahead_ms_min: config.lookahead_ms_min,
             hold: HoldConfig { wait_ms_min: config.hold_ms_min, wait_ms_max: config.hold_ms_max },

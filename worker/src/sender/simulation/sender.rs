@@ -230,6 +230,7 @@ impl SimSender {
         let config = CoreConfig {
             merge_bytes_max: self.times.merge_bytes_max,
             call_bytes_max: self.times.call_bytes_max,
+            interval_bytes_max: 1 << 20,
             tick_interval_ms: 200,
             lookahead_ms_min: 5_000,
             hold: HoldConfig { wait_ms_min: 1_000, wait_ms_max: 30_000 },

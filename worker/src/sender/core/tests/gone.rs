@@ -27,6 +27,7 @@ impl Bench {
         let config = CoreConfig {
             merge_bytes_max: 1 << 20,
             call_bytes_max: 1 << 20,
+            interval_bytes_max: 1 << 20,
             tick_interval_ms: 200,
             lookahead_ms_min: 5000,
             hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },

@@ -19,6 +19,7 @@ fn a_checkpoint_lies_before_a_tick_that_the_watermark_has_not_reached() {
     let config = CoreConfig {
         merge_bytes_max: 1000,
         call_bytes_max: 1000,
+        interval_bytes_max: 1 << 20,
         tick_interval_ms: 200,
         lookahead_ms_min: 5000,
         hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },

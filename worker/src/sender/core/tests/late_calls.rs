@@ -18,6 +18,7 @@ use crate::message::timetick;
 const CONFIG: CoreConfig = CoreConfig {
     merge_bytes_max: 1000,
     call_bytes_max: 100_000,
+    interval_bytes_max: 1 << 20,
     tick_interval_ms: 200,
     lookahead_ms_min: 5000,
     hold: HoldConfig { wait_ms_min: 1000, wait_ms_max: 30_000 },

@@ -7,6 +7,7 @@ mod gone;
 pub(crate) mod history;
 mod last_tick;
 mod late_calls;
+mod memory;
 pub(crate) mod random;
 mod sizes;
 mod stop_after_unknown;
@@ -83,9 +84,26 @@ proptest! {
     }
 
     #[test]
+    fn intervals_that_have_to_be_read_twice(seed: u64) {
+        let mut world = World::new(seed, Disturbances { memory: true, ..Disturbances::default() });
+        world.run();
+        world.assert_equal();
+        world.assert_own_timestamps();
+    }
+
+    #[test]
+    fn packs_that_are_broken_off_while_they_are_read_again(seed: u64) {
+        let disturbances =
+            Disturbances { inputs: true, moves: true, crashes: true, unknown: true, memory: true, ..Disturbances::default() };
+        let mut world = World::new(seed, disturbances);
+        world.run();
+        world.assert_equal();
+    }
+
+    #[test]
     fn everything_at_once(seed: u64) {
         let mut world =
-            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true, sizes: true, refusals: true });
+            World::new(seed, Disturbances { inputs: true, moves: true, crashes: true, unknown: true, drops: true, sizes: true, refusals: true, memory: true });
         world.run();
         world.assert_equal();
     }

@@ -36,6 +36,8 @@ pub(super) struct Disturbances {
     pub refusals: bool,
     /// The target takes only small messages and calls.
     pub sizes: bool,
+    /// Hardly any room for messages that wait for their tick.
+    pub memory: bool,
 }
 
 /// What the target takes.
@@ -93,6 +95,11 @@ impl World {
             // Packs of one call, where a hand-over in order has nothing to replay; else of several.
             call_bytes_max: if disturbances.unknown {
                 [300, 2000, 1 << 20][random.index(3)]
+            } else {
+                1 << 20
+            },
+            interval_bytes_max: if disturbances.memory {
+                [0, 300, 1000, 3000][random.index(4)]
             } else {
                 1 << 20
             },

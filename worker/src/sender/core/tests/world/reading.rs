@@ -23,7 +23,9 @@ impl World {
             there.take(1 + self.random.index(30)).map(|logged| logged.message.clone()).collect();
         *cursor += batch.len();
         if !batch.is_empty() {
+            let bytes = batch.iter().map(|message| message.payload.len()).sum();
             self.core.on_messages(plan.feed, plan.generation, batch, &None).unwrap();
+            self.assert_bounded(bytes);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use harrier_milvus::tso::Timestamp;
 
+use super::super::super::request::Call;
 use super::super::history::Row;
 use super::World;
 
@@ -24,6 +25,20 @@ impl World {
         for row in expected {
             assert!(visible.contains_key(row), "{row:?} is said to be there");
         }
+    }
+
+    /// What is held, and what is on its way while a pack is read a second time, after a batch of so many bytes.
+    pub(super) fn assert_bounded(&self, batch_bytes: usize) {
+        let core = &self.core;
+        assert!(core.held_bytes <= self.config.interval_bytes_max, "{} bytes are held", core.held_bytes);
+        let Some(open) = &core.open else { return };
+        let in_calls: usize = core.flights.iter().flat_map(|flight| &flight.calls).map(Call::bytes).sum();
+        // Deletions may be as large as the Insertions beside them; heads, and a tick per call.
+        let messages = core.flights.iter().flat_map(|flight| &flight.calls).map(|call| call.messages.len());
+        let heads = 200 * (8 + messages.sum::<usize>());
+        let bound =
+            self.config.call_bytes_max + 2 * (batch_bytes + 2 * self.config.interval_bytes_max) + heads;
+        assert!(in_calls + open.pack.bytes() <= bound, "{in_calls} bytes in calls, bound {bound}");
     }
 
     pub(super) fn expected(&self) -> BTreeMap<Row, usize> {
