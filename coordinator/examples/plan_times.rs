@@ -64,6 +64,7 @@ fn shard(sender_id: &str) -> ShardState {
         replay_until: 0,
         joined: false,
         confirmed: 0,
+        windows: Vec::new(),
     }
 }
 

@@ -13,6 +13,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 
 
+# One test, over any history of a source, a target and their senders: `worker/src/sender/core/tests/campaign.rs`.
+HISTORIES = "sender::core::tests::any_history"
+
+
 @dataclass
 class Totals:
     """Counts over all suites, and how long each took."""
@@ -57,8 +61,15 @@ def _build(totals: Totals) -> bool:
 
 
 def _cargo_tests(totals: Totals) -> None:
+    """The histories of a sender take a while of their own: minutes apart. Both runs build with the same features."""
+    command = ["cargo", "test", "--workspace", "--no-fail-fast"]
+    _cargo(totals, "unit and property tests", [*command, "--", "--skip", HISTORIES])
+    _cargo(totals, "histories of a sender", [*command, "--lib", HISTORIES, "--", "--nocapture"])
+
+
+def _cargo(totals: Totals, name: str, command: list[str]) -> None:
     started, before = time.monotonic(), totals.failed
-    child = subprocess.Popen(["cargo", "test", "--workspace", "--no-fail-fast"], cwd=REPOSITORY, text=True,
+    child = subprocess.Popen(command, cwd=REPOSITORY, text=True,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in child.stdout:
         sys.stdout.write(line)
@@ -67,7 +78,7 @@ def _cargo_tests(totals: Totals) -> None:
             totals.add(*(int(number) for number in found.groups()))
     if child.wait() != 0 and totals.failed == before:
         totals.add(0, 1, 0)
-    totals.minutes["unit and property tests"] = (time.monotonic() - started) / 60
+    totals.minutes[name] = (time.monotonic() - started) / 60
 
 
 def _end_to_end(totals: Totals) -> None:

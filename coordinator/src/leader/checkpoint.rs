@@ -1,9 +1,11 @@
 //! From what a worker reported to what the group remembers of it. Pure.
 
-use harrier_proto::harrier::v1::{SenderPhase, SenderReport, ShardReport};
+use harrier_proto::harrier::v1::{self, SenderPhase, SenderReport, ShardReport};
 
 use super::pending::{PendingReport, Reports};
-use crate::registry::{DropId, Sender, SenderCheckpoint, ShardFinal, ShardProgress, ShardState, State};
+use crate::registry::{
+    DropId, Sender, SenderCheckpoint, ShardFinal, ShardProgress, ShardState, State, UncertainWindow,
+};
 
 /// Senders in one entry: bounds its size.
 const ENTRY_SENDERS_MAX: usize = 512;
@@ -70,6 +72,7 @@ fn shard_progress(state: &State, report: &SenderReport, told: &ShardReport) -> O
         tick: checkpoint.tick,
         replay_until: checkpoint.replay_until,
         joined: checkpoint.joined,
+        windows: checkpoint.windows.iter().map(uncertain_window).collect(),
         confirmed: told.confirmed,
         end: if told.r#final { ShardFinal::Yes } else { ShardFinal::No },
     };
@@ -77,11 +80,21 @@ fn shard_progress(state: &State, report: &SenderReport, told: &ShardReport) -> O
     (is_sender && (told.r#final || differs(shard, &progress))).then_some(progress)
 }
 
+fn uncertain_window(told: &v1::UncertainWindow) -> UncertainWindow {
+    UncertainWindow {
+        position: told.position.to_vec(),
+        tick: told.tick,
+        left_ms: told.left_ms,
+        returns: told.returns,
+    }
+}
+
 fn differs(shard: &ShardState, progress: &ShardProgress) -> bool {
     shard.position != progress.position
         || shard.tick != progress.tick
         || shard.replay_until != progress.replay_until
         || shard.joined != progress.joined
+        || shard.windows != progress.windows
         || shard.confirmed < progress.confirmed
 }
 
@@ -117,6 +130,7 @@ mod tests {
                     tick: 40,
                     replay_until: 0,
                     joined: true,
+                    windows: Vec::new(),
                 }),
                 confirmed: 40,
                 ..ShardReport::default()

@@ -5,15 +5,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use harrier_proto::harrier::v1::{
-    DropAssignment, HorizonGrant, PartitionAssignment, SenderAssignment, ShardAssignment, ShardCheckpoint,
-    TargetConnection,
+    self, DropAssignment, HorizonGrant, PartitionAssignment, SenderAssignment, ShardAssignment,
+    ShardCheckpoint, TargetConnection,
 };
 
 use super::board::split_shard_id;
 use super::release::Assignment;
 use crate::registry::{
     CollectionMapping, DropId, DropStage, PendingDrop, Sender, SenderId, ShardId, ShardPair, ShardPhase,
-    ShardState, State, Task, TaskId,
+    ShardState, State, Task, TaskId, UncertainWindow,
 };
 
 /// Connections to targets, by the task whose credentials they use.
@@ -228,10 +228,20 @@ fn shard_of(
             tick: shard.tick,
             replay_until: shard.replay_until,
             joined: shard.joined,
+            windows: shard.windows.iter().map(uncertain_window).collect(),
         }),
         ignore_partition: task.spec.target.ignore_partition,
         buffer_period_ms: u64::from(task.spec.buffer_period_s) * 1_000,
         buffer_bytes: task.spec.buffer_bytes,
+    }
+}
+
+fn uncertain_window(window: &UncertainWindow) -> v1::UncertainWindow {
+    v1::UncertainWindow {
+        position: window.position.clone().into(),
+        tick: window.tick,
+        left_ms: window.left_ms,
+        returns: window.returns,
     }
 }
 

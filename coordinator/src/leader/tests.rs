@@ -220,6 +220,7 @@ fn report(sender: &SenderAssignment, phase: SenderPhase) -> SenderReport {
             tick: 90,
             replay_until: 0,
             joined: true,
+            windows: Vec::new(),
         }),
         confirmed: 90,
         r#final: phase == SenderPhase::Stopped,

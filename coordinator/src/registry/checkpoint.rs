@@ -19,8 +19,24 @@ pub struct ShardProgress {
     pub joined: bool,
     /// Everything up to this source timestamp is at the target.
     pub confirmed: u64,
+    /// From where to send again when a call of before turns out to have been executed late.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<UncertainWindow>,
     /// Whether this is the exact end of a shard that was taken out.
     pub end: ShardFinal,
+}
+
+/// What an owner sent behind this point may still be executed late. The coordinators only keep it for the next owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UncertainWindow {
+    /// As in a checkpoint.
+    pub position: Vec<u8>,
+    /// As in a checkpoint.
+    pub tick: u64,
+    /// How long it has to be remembered, in milliseconds, from the target's first answer to the next owner on.
+    pub left_ms: u64,
+    /// How often a shard went back here on the mere chance.
+    pub returns: u32,
 }
 
 /// Whether a progress is the last one of its shard.

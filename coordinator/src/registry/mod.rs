@@ -16,7 +16,7 @@ pub mod target;
 pub mod task;
 
 pub use apply::apply;
-pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress};
+pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress, UncertainWindow};
 pub use command::{Assign, Command, Entry, Refusal, Reply};
 pub use creation::{CreatedPartition, PendingCreation};
 pub use mapping::{CollectionMapping, PartitionMapping, ShardPair};

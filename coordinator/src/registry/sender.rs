@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TargetId;
+use super::{TargetId, UncertainWindow};
 
 /// `{target_id}/{target pchannel}`
 pub type SenderId = String;
@@ -87,4 +87,7 @@ pub struct ShardState {
     pub joined: bool,
     /// Everything of it with a source timestamp up to this one is at the target.
     pub confirmed: u64,
+    /// From where to send again when a call of before turns out to have been executed late.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<UncertainWindow>,
 }

@@ -36,6 +36,7 @@ fn shard(sender_id: &str, phase: ShardPhase) -> ShardState {
         replay_until: 0,
         joined: false,
         confirmed: 0,
+        windows: Vec::new(),
     }
 }
 

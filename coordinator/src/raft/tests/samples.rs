@@ -99,6 +99,12 @@ pub(super) fn checkpoint(clock: u64) -> Command {
         replay_until: 0,
         joined: true,
         confirmed: clock,
+        windows: vec![UncertainWindow {
+            position: vec![190, 1, 0, 0, 0, 0, 0, 0],
+            tick: clock,
+            left_ms: 60_000,
+            returns: 1,
+        }],
         end: ShardFinal::No,
     };
     Command::Checkpoint {

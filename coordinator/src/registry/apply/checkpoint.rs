@@ -77,6 +77,7 @@ fn accept(shard: &mut ShardState, progress: &ShardProgress) {
     shard.tick = progress.tick;
     shard.replay_until = progress.replay_until;
     shard.joined = progress.joined;
+    shard.windows.clone_from(&progress.windows);
     shard.confirmed = shard.confirmed.max(progress.confirmed);
     if shard.phase == ShardPhase::Stopping {
         shard.phase = ShardPhase::Stopped;

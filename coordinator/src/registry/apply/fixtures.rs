@@ -231,6 +231,7 @@ fn progress(position: &[u8], tick: u64, replay_until: u64, end: ShardFinal) -> S
         replay_until,
         joined: true,
         confirmed: tick,
+        windows: vec![UncertainWindow { position: position.to_vec(), tick, left_ms: 60_000, returns: 1 }],
         end,
     }
 }

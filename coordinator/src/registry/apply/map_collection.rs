@@ -90,6 +90,7 @@ fn new_shard(target_id: &str, mapping: &CollectionMapping, pair: &ShardPair) -> 
         joined: false,
         // Nothing of the collection is older than the collection.
         confirmed: mapping.created_ts,
+        windows: Vec::new(),
     }
 }
 

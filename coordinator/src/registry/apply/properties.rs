@@ -98,6 +98,7 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
             replay_until: confirmed,
             joined: end,
             confirmed,
+            windows: Vec::new(),
             end: if end { ShardFinal::Yes } else { ShardFinal::No },
         });
     let shards = proptest::collection::vec(shard, 0..4);

@@ -81,8 +81,6 @@ impl Core {
         let mut known = std::mem::take(&mut self.drops.known);
         for spec in &assignment.drops {
             let end = known.remove(&spec.drop_id).unwrap_or_else(|| End { spec: spec.clone(), pack: None });
-            // The source has handed it out, so ticks may go there.
-            self.clock.observe(spec.created_ts);
             self.drops.known.insert(spec.drop_id.clone(), end);
         }
         self.changed = true;

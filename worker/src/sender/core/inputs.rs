@@ -84,6 +84,7 @@ impl Core {
     pub(super) fn start_with(&mut self, spec: &ShardAssignment, bound: Timestamp, log_ends: &LogEnds) {
         let mut shard = Shard::new(spec, self.floor(spec, log_ends));
         shard.replay_until = shard.replay_until.max(bound);
+        shard.start_in_windows(self.clock.clock());
         let last_tick = self.clock.clock();
         let joined = spec.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.joined);
         if joined || last_tick == 0 || is_close(shard.tick, last_tick) {
@@ -98,6 +99,7 @@ impl Core {
         if self.forget_former_life(spec) {
             shard.replay_until = shard.replay_until.max(self.clock.clock());
         }
+        shard.start_in_windows(self.clock.clock());
         let main =
             self.feeds.values().find(|f| f.kind == FeedKind::Main && f.channel == spec.source_pchannel);
         let last_tick = self.clock.clock();
@@ -112,11 +114,6 @@ impl Core {
     }
 
     fn insert(&mut self, mut shard: Shard) {
-        // Also for whoever goes on when nothing was acknowledged yet.
-        shard.acked.replay_until = shard.acked.replay_until.max(shard.replay_until);
-        if shard.replay_until > shard.released {
-            shard.windows.open(&shard.acked);
-        }
         if self.holds.holds(shard.spec.target_collection_id) {
             shard.place = self.holds.place_of(shard.spec.target_collection_id);
         }

@@ -18,7 +18,7 @@ impl Core {
         {
             shard.fault_since_ms = unix_ms;
         }
-        let shards = self.shards.values().map(|shard| self.shard_report(shard)).collect();
+        let shards = self.shards.values().map(|shard| self.shard_report(shard, now_ms)).collect();
         SenderReport {
             sender_id: self.sender_id.clone(),
             epoch: self.epoch,
@@ -36,12 +36,17 @@ impl Core {
         }
     }
 
-    fn shard_report(&self, shard: &Shard) -> ShardReport {
+    fn shard_report(&self, shard: &Shard, now_ms: u64) -> ShardReport {
         let end = if shard.place == Place::Detached { self.end_of(shard) } else { None };
+        let r#final = end.is_some();
+        let mut checkpoint = end.unwrap_or_else(|| shard.acked.clone());
+        // Of a shard that has left, nobody has seen the positions since.
+        let watched_ms = if shard.place == Place::Detached { shard.ended_ms } else { now_ms };
+        checkpoint.windows = shard.windows.to_wire(watched_ms);
         ShardReport {
             shard_id: shard.spec.shard_id.clone(),
-            r#final: end.is_some(),
-            checkpoint: end.or_else(|| Some(shard.acked.clone())),
+            r#final,
+            checkpoint: Some(checkpoint),
             confirmed: shard.confirmed,
             missing_partitions: shard.missing.clone(),
             held: fault_of(shard).or_else(|| self.held_reason(shard)),

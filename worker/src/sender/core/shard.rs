@@ -103,7 +103,8 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard that goes on from the checkpoint in `spec`, with stamps above `floor`.
     pub(crate) fn new(spec: &ShardAssignment, floor: Timestamp) -> Self {
-        let acked = spec.checkpoint.clone().unwrap_or_default();
+        let mut acked = spec.checkpoint.clone().unwrap_or_default();
+        let windows = Windows::from_wire(&std::mem::take(&mut acked.windows));
         let mut shard = Self {
             spec: spec.clone(),
             routes: Routes::new(spec),
@@ -124,7 +125,7 @@ impl Shard {
             fault_since_ms: 0,
             last_pack: 0,
             acked: acked.clone(),
-            windows: Windows::default(),
+            windows,
             confirmed: 0,
             end: None,
             ended_ms: 0,
@@ -209,6 +210,8 @@ impl Shard {
             tick: self.released,
             replay_until: if self.released < self.replay_until { self.replay_until } else { 0 },
             joined: self.place == Place::Main,
+            // Told with the report.
+            windows: Vec::new(),
         }
     }
 

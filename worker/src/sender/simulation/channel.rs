@@ -40,10 +40,13 @@ pub struct SimChannel {
     dropped: BTreeSet<usize>,
 }
 
+/// How long the source writes.
+const WRITING_MS: u64 = 4000;
+
 impl SimChannel {
     /// What the source writes, drawn from `seed`.
     pub fn new(seed: u64) -> Self {
-        let history = History::new(&mut Random::new(seed));
+        let history = History::lasting(&mut Random::new(seed), Some(WRITING_MS));
         Self { history, target: Target::default(), messages: 0, dropped: BTreeSet::new() }
     }
 

@@ -6,7 +6,7 @@
 pub(crate) mod history;
 #[path = "../core/tests/random.rs"]
 pub(crate) mod random;
-#[path = "../core/tests/target.rs"]
+#[path = "../core/tests/target/mod.rs"]
 pub(crate) mod target;
 
 use harrier_milvus::tso::Timestamp;

@@ -17,6 +17,9 @@ use super::target::{target_partition, target_vchannel};
 pub(crate) const KEY_FIELD: i64 = 100;
 pub(crate) const VALUE_FIELD: i64 = 101;
 
+/// When all histories begin.
+pub(super) const BEGIN_MS: u64 = 1_700_000_000_000;
+
 /// A row, as both sides must have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row {
@@ -26,15 +29,50 @@ pub(crate) struct Row {
     pub value: i64,
 }
 
-/// One write.
+/// One message with rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
     pub shard: usize,
     /// -1 = all (Delete only).
     pub partition: i64,
     pub keys: Vec<i64>,
+    /// Of the first key; the others have the same, or each the next.
     pub ts: Timestamp,
+    pub several_ts: bool,
     pub insert: bool,
+    /// How long its proxy took to write it.
+    pub delay_ms: u64,
+}
+
+/// An Insert.
+impl Default for Write {
+    fn default() -> Self {
+        Self { shard: 0, partition: 0, keys: Vec::new(), ts: 0, several_ts: false, insert: true, delay_ms: 1 }
+    }
+}
+
+impl Write {
+    /// Per key.
+    pub(crate) fn timestamps(&self) -> Vec<Timestamp> {
+        let ts = |at: usize| self.ts + if self.several_ts { at as u64 } else { 0 };
+        (0..self.keys.len()).map(ts).collect()
+    }
+
+    /// For the story of a history.
+    pub(super) fn told(&self, begin_ms: u64) -> String {
+        let kind = if self.insert { "insert" } else { "delete" };
+        let at = self.timestamps().into_iter().map(|ts| told_ts(ts, begin_ms)).collect::<Vec<_>>().join(", ");
+        let partition = if self.partition < 0 {
+            "all partitions".into()
+        } else {
+            format!("partition {}", self.partition)
+        };
+        format!("{kind} keys {:?} at {at} in {partition} of shard {}", self.keys, self.shard)
+    }
+
+    pub(crate) fn max_ts(&self) -> Timestamp {
+        self.ts + if self.several_ts { self.keys.len() as u64 - 1 } else { 0 }
+    }
 }
 
 /// One message of a channel and when it was there.
@@ -56,7 +94,6 @@ pub(crate) struct History {
     pub shape: Shape,
     pub logs: Vec<Vec<Logged>>,
     pub rows: BTreeSet<Row>,
-    /// Milliseconds at which a partition of a shard is first used.
     pub writes: Vec<Write>,
 }
 
@@ -95,93 +132,140 @@ pub(crate) fn shard_assignment(shape: &Shape, number: usize, mapped_partitions: 
     }
 }
 
+/// Milliseconds since the history began, and the logical part.
+pub(super) fn told_ts(ts: Timestamp, begin_ms: u64) -> String {
+    let ms = tso::physical_ms(ts) as i64 - begin_ms as i64;
+    match ts & ((1 << 18) - 1) {
+        0 => format!("{ms}"),
+        logical => format!("{ms}+{logical}"),
+    }
+}
+
 impl History {
+    /// Whether a row with this timestamp shares its message with others: a tick may lie between them.
+    pub(crate) fn is_of_several(&self, ts: Timestamp) -> bool {
+        self.writes.iter().any(|write| write.several_ts && write.timestamps().contains(&ts))
+    }
+
     pub(crate) fn new(random: &mut Random) -> Self {
+        Self::lasting(random, None)
+    }
+
+    /// Writes during so many milliseconds; `None` = drawn.
+    pub(crate) fn lasting(random: &mut Random, milliseconds: Option<u64>) -> Self {
         let channels = 1 + random.index(3);
         let shards = (0..1 + random.index(4)).map(|_| random.index(channels)).collect();
-        let begin_ms = 1_700_000_000_000;
-        let shape = Shape {
-            shards,
-            partitions: 1 + random.below(3) as i64,
-            begin_ms,
-            end_ms: begin_ms + 1000 + random.below(4000),
-        };
-        let (writes, rows) = writes(random, &shape);
+        let begin_ms = BEGIN_MS;
+        let partitions = 1 + random.below(3) as i64;
+        let mut shape = Shape { shards, partitions, begin_ms, end_ms: begin_ms };
+        let (writes, rows) = writes(random, &mut shape, milliseconds);
         let logs = (0..channels).map(|channel| log(random, &shape, &writes, channel)).collect();
         Self { shape, logs, rows, writes }
     }
 }
 
 /// Writes in the order of their timestamps, and what is left of them.
-fn writes(random: &mut Random, shape: &Shape) -> (Vec<Write>, BTreeSet<Row>) {
-    let mut times = BTreeSet::new();
-    for _ in 0..20 + random.below(150) {
-        let ms = shape.begin_ms + random.below(shape.end_ms - shape.begin_ms);
-        times.insert(tso::compose(ms, random.below(3)));
-    }
-    let (mut writes, mut rows) = (Vec::new(), BTreeSet::<Row>::new());
-    for ts in times {
+fn writes(random: &mut Random, shape: &mut Shape, milliseconds: Option<u64>) -> (Vec<Write>, BTreeSet<Row>) {
+    let (mut writes, mut rows) = (Vec::<Write>::new(), BTreeSet::<Row>::new());
+    let begin_ms = shape.begin_ms;
+    let gap_ms_max = match milliseconds {
+        Some(milliseconds) => 1 + milliseconds / 40,
+        None => [10, 40, 200][random.index(3)],
+    };
+    let delay_ms_max = [1, 50, 500][random.index(3)];
+    let more = |random: &mut Random, end_ms: u64, written: usize| match milliseconds {
+        Some(milliseconds) => end_ms < begin_ms + milliseconds,
+        None => random.below(40) != 0 && written < 200,
+    };
+    while more(random, shape.end_ms, writes.len()) {
+        shape.end_ms += random.below(gap_ms_max);
+        let after = writes.last().map_or(0, |write| write.max_ts() + 1);
+        let ts = tso::compose(shape.end_ms, 0).max(after);
         let shard = random.index(shape.shards.len());
         let partition = random.below(u64::try_from(shape.partitions).unwrap()) as i64;
         let keys: BTreeSet<i64> = (0..1 + random.below(3)).map(|_| random.below(6) as i64).collect();
-        let holds = |rows: &BTreeSet<Row>, key: i64| {
+        let keys: Vec<i64> = keys.into_iter().collect();
+        let there = |rows: &BTreeSet<Row>, key: i64| {
             rows.iter().any(|row| (row.shard, row.partition, row.key) == (shard, partition, key))
         };
-        let value = ts as i64;
-        match random.below(3) {
+        let delay_ms = 1 + random.below(delay_ms_max);
+        let mut write = Write { shard, partition, keys, ts, several_ts: false, insert: true, delay_ms };
+        match random.below(4) {
             0 => {
-                let fresh: Vec<i64> = keys.into_iter().filter(|key| !holds(&rows, *key)).collect();
-                if fresh.is_empty() {
+                write.keys.retain(|key| !there(&rows, *key));
+                write.several_ts = random.chance(30);
+                if write.keys.is_empty() {
                     continue;
                 }
-                rows.extend(fresh.iter().map(|key| Row { shard, partition, key: *key, value }));
-                writes.push(Write { shard, partition, keys: fresh, ts, insert: true });
             }
             1 => {
-                let everywhere = random.chance(60);
-                rows.retain(|row| {
-                    row.shard != shard
-                        || !(everywhere || row.partition == partition)
-                        || !keys.contains(&row.key)
-                });
-                let partition = if everywhere { -1 } else { partition };
-                writes.push(Write { shard, partition, keys: keys.into_iter().collect(), ts, insert: false });
+                let everywhere = random.chance(40);
+                write.insert = false;
+                write.several_ts = random.chance(30);
+                write.partition = if everywhere { -1 } else { partition };
             }
             _ => {
-                rows.retain(|row| {
-                    (row.shard, row.partition) != (shard, partition) || !keys.contains(&row.key)
-                });
-                let keys: Vec<i64> = keys.into_iter().collect();
-                rows.extend(keys.iter().map(|key| Row { shard, partition, key: *key, value }));
-                writes.push(Write { shard, partition, keys: keys.clone(), ts, insert: true });
-                writes.push(Write { shard, partition, keys, ts, insert: false });
+                // Put on the log in this order.
+                let delete =
+                    Write { insert: false, delay_ms: 1 + random.below(delay_ms_max), ..write.clone() };
+                delete.apply(&mut rows);
+                write.apply(&mut rows);
+                writes.extend([write, delete]);
+                continue;
             }
         }
+        write.apply(&mut rows);
+        writes.push(write);
     }
     (writes, rows)
 }
 
-/// The log of one channel: writes arrive later than their timestamps say, each by its own delay; a tick promises only
-/// that nothing at or below it comes any more.
+impl Write {
+    fn apply(&self, rows: &mut BTreeSet<Row>) {
+        let (shard, partition) = (self.shard, self.partition);
+        if self.insert {
+            let row = |(key, ts): (&i64, u64)| Row { shard, partition, key: *key, value: ts as i64 };
+            rows.extend(self.keys.iter().zip(self.timestamps()).map(row));
+        } else {
+            let hit = |row: &Row| {
+                row.shard == shard
+                    && (partition < 0 || row.partition == partition)
+                    && self.keys.contains(&row.key)
+            };
+            rows.retain(|row| !hit(row));
+        }
+    }
+}
+
+/// The log of one channel: writes arrive later than their timestamps say, each by its own delay, for several proxies
+/// write; a tick promises only that nothing at or below it comes any more. For a while there may be none.
 fn log(random: &mut Random, shape: &Shape, writes: &[Write], channel: usize) -> Vec<Logged> {
-    let delay_max = 1 + random.below(500);
     let mut arrivals: Vec<(u64, &Write)> = writes
         .iter()
         .filter(|write| shape.shards[write.shard] == channel)
-        .map(|write| (tso::physical_ms(write.ts) + 1 + random.below(delay_max), write))
+        .map(|write| (tso::physical_ms(write.ts) + write.delay_ms, write))
         .collect();
     arrivals.sort_by_key(|(at_ms, _)| *at_ms);
+    let still = random.chance(30).then(|| {
+        let from_ms = shape.begin_ms + random.below(1 + shape.end_ms - shape.begin_ms);
+        from_ms..from_ms + random.below(4000)
+    });
+    // The least timestamp of what has not arrived yet, before each.
+    let mut outstanding = vec![u64::MAX; arrivals.len() + 1];
+    for (at, (_, write)) in arrivals.iter().enumerate().rev() {
+        outstanding[at] = outstanding[at + 1].min(write.ts - 1);
+    }
     let mut log = Vec::new();
-    let mut arrivals = arrivals.into_iter().peekable();
-    let mut at_ms = shape.begin_ms - 300;
-    while at_ms < shape.end_ms + 3000 {
-        while let Some((arrived_ms, write)) = arrivals.next_if(|(arrived_ms, _)| *arrived_ms <= at_ms) {
-            push(&mut log, arrived_ms, write.ts, rows_message(shape, write));
+    let mut arrived = 0;
+    for at_ms in (shape.begin_ms - 300..shape.end_ms + 1500).step_by(200) {
+        while let Some((arrived_ms, write)) = arrivals.get(arrived).filter(|(ms, _)| *ms <= at_ms) {
+            push(&mut log, *arrived_ms, write.max_ts(), rows_message(shape, write));
+            arrived += 1;
         }
-        let outstanding = arrivals.clone().map(|(_, write)| write.ts - 1).min().unwrap_or(u64::MAX);
-        let tick = outstanding.min(tso::compose(at_ms, 0));
-        push(&mut log, at_ms, tick, tick_message(tick));
-        at_ms += 200;
+        if still.as_ref().is_none_or(|still| !still.contains(&at_ms)) || at_ms > shape.end_ms + 1000 {
+            let tick = outstanding[arrived].min(tso::compose(at_ms, 0));
+            push(&mut log, at_ms, tick, tick_message(tick));
+        }
     }
     log
 }
@@ -201,7 +285,7 @@ fn tick_message(tick: Timestamp) -> Bytes {
 
 pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
     let partition_id = if write.partition < 0 { -1 } else { source_partition(write.shard, write.partition) };
-    let timestamps = vec![write.ts; write.keys.len()];
+    let timestamps = write.timestamps();
     if !write.insert {
         let request = DeleteRequest {
             base: base(MsgType::Delete, write.ts),
@@ -217,7 +301,7 @@ pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
         };
         return Bytes::from(request.encode_to_vec());
     }
-    let values = vec![write.ts as i64; write.keys.len()];
+    let values = timestamps.iter().map(|ts| *ts as i64).collect();
     let request = InsertRequest {
         base: base(MsgType::Insert, 0),
         shard_name: vchannel(shape, write.shard),

@@ -37,7 +37,9 @@ impl Bench {
         let mut spec = shard_assignment(&shape, 0, 1);
         spec.checkpoint = checkpoint;
         let insert = |ts| {
-            rows_message(&shape, &Write { shard: 0, partition: 0, keys: vec![ts as i64], ts, insert: true })
+            let keys = vec![ts as i64];
+            let write = Write { keys, ts, ..Write::default() };
+            rows_message(&shape, &write)
         };
         let log = vec![insert(10), timetick(15, 1), insert(20), timetick(25, 1), insert(30), timetick(35, 1)];
         let assignment =

@@ -25,7 +25,7 @@ fn core_with(rows: i64) -> Core {
     let assignment = SenderAssignment { epoch: 1, horizon: u64::MAX, shards, ..Default::default() };
     let order = Arc::new(|a: &[u8], b: &[u8]| a.cmp(b));
     let mut core = Core::new(config, &assignment, order, &CoreStart { now_ms: 1000, ..Default::default() });
-    let insert = Write { shard: 0, partition: 0, keys: (0..rows).collect(), ts: 10, insert: true };
+    let insert = Write { shard: 0, partition: 0, keys: (0..rows).collect(), ts: 10, ..Write::default() };
     let log = [rows_message(&shape, &insert), timetick(20, 1)];
     read(&mut core, &log);
     core
@@ -52,7 +52,7 @@ fn a_source_message_above_our_own_limit_passes_whole_until_the_target_refuses_it
     core.on_unknown_outcome();
     // The log is read again by the successor of the reader.
     let shape = Shape { shards: vec![0], partitions: 1, begin_ms: 0, end_ms: 0 };
-    let insert = Write { shard: 0, partition: 0, keys: (0..1000).collect(), ts: 10, insert: true };
+    let insert = Write { shard: 0, partition: 0, keys: (0..1000).collect(), ts: 10, ..Write::default() };
     read(&mut core, &[rows_message(&shape, &insert), timetick(20, 1)]);
     let parts = core.next_call(3000).unwrap().msgs;
     assert!(parts.len() > 3, "Inserts, Deletes of their keys, a tick");

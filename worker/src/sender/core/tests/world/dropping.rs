@@ -5,7 +5,7 @@ use harrier_proto::harrier::v1::{DropAssignment, SenderReport};
 
 use super::super::history::Row;
 use super::super::target::target_partition;
-use super::World;
+use super::{World, tell};
 
 /// A drop under way.
 pub(super) struct Dropping {
@@ -37,6 +37,7 @@ impl World {
             // Its partitions go with it.
             self.drops.retain(|_, drop| drop.shard != shard);
         }
+        tell!(self, "the source drops partition {partition} of shard {shard}");
         self.change_inputs();
         let created_ts = tso::compose(self.now_ms - self.random.below(3000), 0);
         let version = self.input_version;

@@ -8,10 +8,11 @@ use harrier_proto::msg::{DeleteRequest, InsertRequest};
 use prost::Message as _;
 
 use super::super::super::{Refusal, Verdict};
-use super::World;
+use super::super::target::told;
+use super::{CALM_ROUNDS_MAX, World, tell};
 
 /// What is refused at present.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Refusing {
     shard: usize,
     /// Messages before the refused one are written, and perhaps that one too.
@@ -25,6 +26,7 @@ impl World {
         let refusing =
             Refusing { shard: self.random.index(self.shards.len()), partly: self.random.chance(50) };
         self.refusing = self.random.chance(70).then_some(refusing);
+        tell!(self, "the target refuses {:?}", self.refusing);
     }
 
     /// True if the call was refused, and the core knows.
@@ -33,7 +35,13 @@ impl World {
         let Some(index) = refusing.first_refused(call) else { return false };
         if refusing.partly {
             let written = index + self.random.index(2);
+            tell!(self, "refused, with {written} messages executed: {}", told(call));
             self.target.execute(call, written);
+            self.openings += 1;
+            // The shell counts them as its own.
+            self.last_position = self.last_position.map(|last| last + written as u64);
+        } else {
+            tell!(self, "refused: {}", told(call));
         }
         let refusal = Refusal {
             class: ErrorClass::Operator,
@@ -41,11 +49,11 @@ impl World {
             gone: false,
             partly_executed: refusing.partly,
             unix_ms: self.now_ms,
-            random: self.random.next(),
+            random: self.random.below(1 << 20),
         };
         // As the shell does it; an owner that stops asks for no more than that.
         match self.core.on_refused(&refusal, self.now_ms) {
-            Verdict::Target if refusing.partly => self.core.on_unknown_outcome(),
+            Verdict::Target if refusing.partly => self.unknown_outcome(),
             Verdict::Target => self.core.on_not_sent(),
             _ => {}
         }
@@ -57,9 +65,8 @@ impl World {
         let Some(refused) = self.refusing.map(|refusing| refusing.shard) else { return };
         let mut others = false;
         let mut shown = false;
-        for _ in 0..3000 {
-            self.now_ms += 50;
-            self.step();
+        for _ in 0..CALM_ROUNDS_MAX {
+            self.calm_round();
             others = (0..self.shards.len()).all(|shard| shard == refused || self.is_equal_of(shard));
             let report = self.core.report(self.now_ms, self.now_ms);
             let of_refused = report.shards.iter().find(|shard| shard.shard_id == refused.to_string());
@@ -69,7 +76,7 @@ impl World {
                 .iter()
                 .find(|shard| shard.shard_id != refused.to_string() && shard.held.is_some());
             assert!(wrongly.is_none() || self.refused_before, "held without a reason: {wrongly:?}");
-            if self.now_ms > self.history.shape.end_ms + 4000 && others && shown {
+            if self.now_ms > self.history.shape.end_ms + 2000 && others && shown {
                 break;
             }
         }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use harrier_proto::milvus::ReplicateMessageRequest;
 
-use super::World;
+use super::super::target::{Target, told};
+use super::{World, tell};
 
 impl World {
     pub(super) fn send(&mut self) {
@@ -12,11 +13,11 @@ impl World {
             return;
         };
         assert!(call.end_ts <= self.horizon, "above the horizon");
-        let unknown = self.disturbances.unknown && !self.quiet && self.random.chance(10);
-        if unknown {
-            self.execute_partly(&call);
-            self.core.on_unknown_outcome();
-        } else if self.random.chance(5) {
+        if self.disturbances.unknown && !self.quiet && self.random.chance(10) {
+            self.give_up(call);
+            self.unknown_outcome();
+        } else if self.random.chance(5) || Target::refuses(&call, self.now_ms - self.behind_ms) {
+            tell!(self, "refused: {}", told(&call));
             self.core.on_not_sent();
         } else {
             self.answer(&call);
@@ -32,26 +33,58 @@ impl World {
         let bytes: usize = call.msgs.iter().map(Bytes::len).sum();
         let too_large = call.msgs.iter().position(|message| message.len() > self.sizes.message_bytes_max);
         if bytes > self.sizes.call_bytes_max && call.msgs.len() > 2 {
+            tell!(self, "too large: {}", told(call));
             self.core.on_too_large(false).unwrap();
         } else if let Some(count) = too_large {
+            tell!(self, "too large, with {count} messages executed: {}", told(call));
             self.target.execute(call, count);
             self.core.on_too_large(true).unwrap();
         } else {
-            self.target.execute(call, usize::MAX);
-            return self.core.on_acknowledged();
+            return self.acknowledge(call);
         }
+        self.unknown_outcome();
+    }
+
+    pub(super) fn unknown_outcome(&mut self) {
+        self.openings += 1;
+        self.last_position = None;
         self.core.on_unknown_outcome();
     }
 
-    pub(super) fn execute_partly(&mut self, call: &ReplicateMessageRequest) {
-        let count = self.random.index(call.msgs.len() + 1);
-        self.target.execute(call, count);
+    /// The target executes and answers, and the position says whether somebody else wrote.
+    fn acknowledge(&mut self, call: &ReplicateMessageRequest) {
+        tell!(self, "acknowledged: {}", told(call));
+        self.target.execute(call, usize::MAX);
+        self.core.on_acknowledged();
+        let position = self.target.position;
+        let foreign = |last: u64| position - last > call.msgs.len() as u64;
+        if self.last_position.replace(position).is_some_and(foreign) {
+            tell!(self, "somebody else wrote");
+            self.core.on_foreign_write();
+        }
     }
 
-    /// All calls go through.
-    pub(super) fn settle(&mut self) {
-        while let Some(call) = self.call.take().or_else(|| self.core.next_call(self.now_ms)) {
+    /// All that can be sent goes through.
+    pub(super) fn send_all(&mut self) {
+        for _ in 0..100 {
+            let Some(call) = self.call.take().or_else(|| self.core.next_call(self.now_ms)) else { return };
+            if Target::refuses(&call, self.now_ms - self.behind_ms) {
+                tell!(self, "refused: {}", told(&call));
+                self.core.on_not_sent();
+                return;
+            }
             self.answer(&call);
+        }
+    }
+
+    /// The call on its way is executed and answered.
+    pub(super) fn finish_call(&mut self) {
+        if let Some(call) = self.call.take() {
+            if Target::refuses(&call, self.now_ms - self.behind_ms) {
+                self.core.on_not_sent();
+            } else {
+                self.answer(&call);
+            }
         }
     }
 }
