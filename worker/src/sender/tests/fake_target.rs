@@ -32,6 +32,8 @@ pub(super) enum Mood {
     Primary,
     /// Every third call or so is refused, broken off midway, or answered too late.
     Flaky,
+    /// Somebody else writes three messages behind the first call.
+    Shared,
     /// It does not know the collection of this id.
     Lacks(i64),
 }
@@ -44,8 +46,6 @@ pub(super) struct State {
     pub clock_ms: Option<u64>,
     /// Calls that were refused because they lay too far ahead of its clock.
     pub too_early: usize,
-    /// Somebody else's messages, so far.
-    pub foreign: u64,
     /// Flushes of a collection.
     pub flushes: usize,
     random: Random,
@@ -68,7 +68,6 @@ impl FakeTarget {
             calls: 0,
             clock_ms: None,
             too_early: 0,
-            foreign: 0,
             flushes: 0,
             random: Random::new(7),
             written: 0,
@@ -117,7 +116,8 @@ impl FakeTarget {
         state.calls += 1;
         state.written += request.msgs.len() as u64;
         state.target.execute(&request, usize::MAX);
-        let position = base64_of(&(state.written + state.foreign).to_le_bytes());
+        let foreign = if state.mood == Mood::Shared && state.calls > 1 { 3 } else { 0 };
+        let position = base64_of(&(state.written + foreign).to_le_bytes());
         Ok(ReplicateMessageResponse { status: Some(MilvusStatus::default()), position })
     }
 }

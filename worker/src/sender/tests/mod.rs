@@ -185,9 +185,7 @@ async fn rows_wait_while_the_source_is_ahead_of_the_target() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_writes_is_told_and_what_was_sent_goes_again() {
-    let bench = Bench::start(9, Mood::Well, 0).await;
-    bench.beat_until("a call", |bench| bench.calls() > 0).await;
-    bench.target.state().foreign += 3;
+    let bench = Bench::start(9, Mood::Shared, 0).await;
     bench.beat_until("the messages to be told", |bench| bench.sender.report().foreign_messages == 3).await;
     let report = bench.sender.report();
     assert!(report.foreign_seen_ms > 0);

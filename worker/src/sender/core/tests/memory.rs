@@ -35,7 +35,7 @@ fn core() -> Core {
 }
 
 fn rows(shard: usize, rows: i64, ts: u64) -> Bytes {
-    rows_message(&shape(), &Write { shard, partition: 0, keys: (0..rows).collect(), ts, insert: true })
+    rows_message(&shape(), &Write { shard, keys: (0..rows).collect(), ts, ..Write::default() })
 }
 
 fn feed_of(core: &Core, channel: usize) -> u64 {
