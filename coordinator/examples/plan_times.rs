@@ -83,5 +83,8 @@ fn sender(channel: usize) -> Sender {
         unclean: false,
         stopped: true,
         tick: 0,
+        due_tick: 0,
+        due_version: 0,
+        ticked_version: 0,
     }
 }

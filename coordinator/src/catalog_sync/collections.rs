@@ -62,9 +62,10 @@ pub(super) async fn bring(
     let gone =
         source.partitions.values().filter(|partition| partition.state.is_gone() && !is_begun(partition.id));
     found.extend(gone.map(|partition| (partition.id, partitions::dropped(&partition.name))));
-    let replay_until = replay_until(with, &description).await.map_err(about)?;
-    let shards = shard_pairs(wanted, &description, replay_until)?;
-    Ok((mapping(with.task_id, wanted, &description, shards, found), problems))
+    let before = before(with, &description).await.map_err(about)?;
+    let shards = shard_pairs(wanted, &description, before.replay_until)?;
+    let mapping = mapping(with.task_id, wanted, &description, shards, found);
+    Ok((CollectionMapping { due_tick: before.due_tick, ..mapping }, problems))
 }
 
 async fn find_or_create(
@@ -141,16 +142,22 @@ fn refuse_taken(
     }))
 }
 
+/// What was before the mapping.
+struct Before {
+    replay_until: Timestamp,
+    due_tick: Timestamp,
+}
+
 /// What was in the collection before may have come from this log: it is replayed so that nothing doubles, up to now.
-async fn replay_until(
-    with: &Bringing<'_>,
-    description: &CollectionDescription,
-) -> Result<Timestamp, Problem> {
+async fn before(with: &Bringing<'_>, description: &CollectionDescription) -> Result<Before, Problem> {
     if (with.created_here)(description.id) {
-        return Ok(0);
+        return Ok(Before { replay_until: 0, due_tick: 0 });
     }
-    // Rows older than the collection are silently dropped by a standby, so they have to be stamped anew, too.
-    Ok(with.source.timestamp_upper_bound().await?.max(description.created_timestamp))
+    let now = with.source.timestamp_upper_bound().await?;
+    let created = description.created_timestamp;
+    // Rows older than the collection are silently dropped by a standby, so they have to be stamped anew, too. No tick
+    // may go where the source's clock is not yet, whatever somebody else gave as the time of the creation.
+    Ok(Before { replay_until: now.max(created), due_tick: created.min(now) })
 }
 
 fn shard_pairs(
@@ -190,6 +197,7 @@ fn mapping(
         target_name: wanted.name.collection.clone(),
         primary_field_id: source.primary_field().map(|field| field.field_id).unwrap_or_default(),
         created_ts: source.created_ts,
+        due_tick: 0,
         shards,
         partitions,
         dropped: false,

@@ -160,6 +160,7 @@ pub(super) fn mapping_of(source: &SourceCollection) -> CollectionMapping {
         target_name: source.name.clone(),
         primary_field_id: 100,
         created_ts: source.created_ts,
+        due_tick: 0,
         shards: shards.collect(),
         partitions: partitions.collect(),
         dropped: false,

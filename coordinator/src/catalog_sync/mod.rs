@@ -6,8 +6,9 @@
 //! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `drops`, `unfinished`, `round`, `task_loop`, `watcher`, `supervisor`.
+//! of object each), `drops`, `unfinished`, `broken_off`, `round`, `task_loop`, `watcher`, `supervisor`.
 
+mod broken_off;
 mod collections;
 mod databases;
 mod drops;

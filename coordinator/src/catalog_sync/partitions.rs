@@ -46,6 +46,7 @@ impl Creating<'_> {
             target_name: name.collection.clone(),
             created_ts: source.created_ts,
             partition: None,
+            settled: false,
         }
     }
 

@@ -11,6 +11,7 @@ use harrier_milvus::tso::Timestamp;
 use super::Problem;
 use crate::registry::{
     CollectionMapping, Command, DropId, DropStage, PendingCreation, PendingDrop, Reply, State, Task, TaskId,
+    UnfinishedCreation,
 };
 
 /// Reads of the source that must be newer than something that was seen before.
@@ -137,6 +138,8 @@ pub trait Coordination: Send + Sync + 'static {
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping>;
     /// What is about to be created at the target, and has no mapping yet.
     fn creations(&self, task_id: &str) -> Vec<PendingCreation>;
+    /// Creations of paused and of deleted tasks, of which nobody knows what the target has.
+    fn unfinished_creations(&self) -> Vec<UnfinishedCreation>;
     /// What the target still has and the source has dropped.
     fn drops(&self, task_id: &str) -> Vec<DropWork>;
     /// Partitions that its shards wait for, by source collection id.

@@ -9,7 +9,9 @@ use super::Problem;
 use super::ports::{Coordination, DropWork, creations_of};
 use crate::leader::{LeaderView, TaskReason};
 use crate::raft::{ProposeError, Registry};
-use crate::registry::{CollectionMapping, Command, PendingCreation, Reply, Task, TaskId, TaskState};
+use crate::registry::{
+    CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
+};
 
 /// The registry and the leader's view.
 pub struct RegistryPort {
@@ -44,6 +46,10 @@ impl Coordination for RegistryPort {
 
     fn creations(&self, task_id: &str) -> Vec<PendingCreation> {
         self.registry.read(|state| creations_of(state, task_id))
+    }
+
+    fn unfinished_creations(&self) -> Vec<UnfinishedCreation> {
+        self.registry.read(State::unfinished_creations)
     }
 
     fn drops(&self, task_id: &str) -> Vec<DropWork> {

@@ -145,7 +145,8 @@ impl Round<'_> {
 
     /// A paused or deleted task does nothing at its target, not even the rest of a round.
     fn still_runs(&self) -> bool {
-        self.tools.coordination.task(&self.task.id).is_some()
+        let task = self.tools.coordination.task(&self.task.id);
+        task.is_some_and(|task| task.created_ms == self.task.created_ms)
     }
 
     fn rules(&self) -> PartitionRules<'_> {

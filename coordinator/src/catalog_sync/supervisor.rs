@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
+use super::broken_off;
 use super::ports::{Connector, Coordination, SourceReads};
 use super::round::Tools;
 use super::task_loop::{self, Signals};
@@ -70,6 +71,7 @@ async fn supervise(mut options: Options) {
         default_partition_name: options.default_partition_name.clone(),
     });
     let mut loops = JoinSet::new();
+    loops.spawn(broken_off::run(tools.clone(), options.applied.clone(), options.poll));
     // By task: when it was created (an id may be used again) and its loop.
     let mut running: BTreeMap<TaskId, (u64, AbortHandle)> = BTreeMap::new();
     loop {

@@ -1,6 +1,7 @@
 //! The loops against a real registry state and a target in memory that can be made to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod broken_off;
 mod unfinished;
 mod world;
 
@@ -178,6 +179,7 @@ fn settled(sender_id: &str, sender: &Sender) -> SenderCheckpoint {
         shards: Vec::new(),
         settled_version: sender.input_version,
         told_drops: Vec::new(),
+        ticked_version: 0,
     }
 }
 

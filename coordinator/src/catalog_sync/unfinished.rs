@@ -96,6 +96,7 @@ fn dropped_mapping(creation: &PendingCreation, found: &CollectionDescription) ->
         target_name: creation.target_name.clone(),
         primary_field_id: 0,
         created_ts: creation.created_ts,
+        due_tick: 0,
         shards: found.shards.iter().map(pair).collect(),
         partitions: Default::default(),
         dropped: true,

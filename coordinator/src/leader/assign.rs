@@ -16,6 +16,9 @@ use crate::registry::{Assign, Command, Refusal, Reply, State};
 /// How often reasons are composed and what is gone is forgotten.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
 
+/// How long the target of a deleted task may be away before what the task left unfinished there is given up.
+const PARTING_MS_MAX: u64 = 600_000;
+
 /// Runs until cancelled.
 pub(crate) async fn run(leading: Arc<Leading>, cancelled: CancellationToken) {
     let mut planning =
@@ -54,6 +57,7 @@ impl Planning<'_> {
         }
         let plan = self.plan(now);
         self.keep_house(&plan, now);
+        self.forget_parting().await;
         self.commit(plan).await;
     }
 
@@ -107,6 +111,21 @@ impl Planning<'_> {
                 tracing::warn!(%error, "new owners could not be committed, they are planned again");
                 tokio::time::sleep(leading.times.plan_interval).await;
             }
+        }
+    }
+
+    /// Nobody who deleted a task expects that its target is called for ever.
+    async fn forget_parting(&self) {
+        let registry = &self.leading.registry;
+        let given_up = registry.read(|state| {
+            let old = |deleted_ms: u64| now_ms().saturating_sub(deleted_ms) > PARTING_MS_MAX;
+            let mut parting = state.parting.iter();
+            parting.find(|(_, parting)| old(parting.deleted_ms)).map(|(id, _)| id.clone())
+        });
+        if let Some(parting_id) = given_up {
+            tracing::warn!(parting_id, "what a deleted task left unfinished at its target is given up");
+            // Not done now, it is tried again.
+            let _ = registry.propose(Command::ForgetParting { parting_id }).await;
         }
     }
 

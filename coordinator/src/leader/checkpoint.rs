@@ -40,6 +40,7 @@ fn sender_checkpoint(state: &State, pending: &PendingReport) -> Option<SenderChe
         shards: news.collect(),
         settled_version: report.settled_version,
         told_drops: told_drops(state, report),
+        ticked_version: report.ticked_version,
     };
     is_news(sender, &checkpoint).then_some(checkpoint)
 }
@@ -51,6 +52,7 @@ fn is_news(sender: &Sender, checkpoint: &SenderCheckpoint) -> bool {
         || checkpoint.tick > sender.tick
         || (checkpoint.takeover_clock > 0 && checkpoint.takeover_clock != sender.takeover_clock)
         || checkpoint.settled_version > sender.settled_version
+        || (sender.owes_tick() && checkpoint.ticked_version > sender.ticked_version)
         || !checkpoint.shards.is_empty()
         || !checkpoint.told_drops.is_empty()
 }

@@ -8,14 +8,14 @@ use harrier_proto::harrier::v1::TargetConnection;
 
 use super::desired::Connections;
 use crate::raft::Registry;
-use crate::registry::{Task, TaskId};
+use crate::registry::{State, Task, TaskId};
 use crate::seal::Sealer;
 use crate::target_endpoint::{self, TargetEndpointError, TargetTimeouts};
 
 /// How long after a failure it is tried again: somebody has to repair a file meanwhile.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The connections of the tasks that exist.
+/// The connections of the tasks that exist, and of deleted ones that left something unfinished.
 pub(crate) struct ConnectionCache {
     sealer: Sealer,
     timeouts: TargetTimeouts,
@@ -40,24 +40,25 @@ impl ConnectionCache {
     /// Follows the tasks of the registry. Cheap when nothing changed.
     pub(crate) async fn refresh(&self, registry: &Registry) {
         let now = Instant::now();
-        let missing: Vec<Task> = registry.read(|state| {
+        let missing: Vec<(String, Task)> = registry.read(|state| {
             let mut cached = self.lock();
-            cached.forget_others(&state.tasks);
-            state.tasks.values().filter(|task| cached.wants(task, now)).cloned().collect()
+            cached.forget_others(state);
+            let wanted = state.accounts().filter(|(id, _)| cached.wants(id, now));
+            wanted.map(|(id, task)| (id.to_owned(), task.clone())).collect()
         });
-        for task in missing {
+        for (id, task) in missing {
             let opened = self.open(&task).await;
             let mut cached = self.lock();
             match opened {
                 Ok(connection) => {
-                    cached.failures.remove(&task.id);
-                    cached.created_ms.insert(task.id.clone(), task.created_ms);
-                    cached.connections.insert(task.id, Arc::new(connection));
+                    cached.failures.remove(&id);
+                    cached.created_ms.insert(id.clone(), task.created_ms);
+                    cached.connections.insert(id, Arc::new(connection));
                     cached.generation += 1;
                 }
                 Err(error) => {
                     tracing::warn!(task_id = %task.id, %error, "the target of a task cannot be connected to");
-                    cached.failures.insert(task.id, (Instant::now(), error));
+                    cached.failures.insert(id, (Instant::now(), error));
                 }
             }
         }
@@ -96,22 +97,23 @@ impl ConnectionCache {
 }
 
 impl Cached {
-    fn forget_others(&mut self, tasks: &BTreeMap<TaskId, Task>) {
+    fn forget_others(&mut self, state: &State) {
+        let tasks: BTreeMap<&str, &Task> = state.accounts().collect();
         let before = self.connections.len();
         let created_ms = &self.created_ms;
         self.connections.retain(|task_id, _| {
-            tasks.get(task_id).is_some_and(|task| created_ms.get(task_id) == Some(&task.created_ms))
+            tasks.get(task_id.as_str()).is_some_and(|task| created_ms.get(task_id) == Some(&task.created_ms))
         });
         if self.connections.len() != before {
             self.generation += 1;
         }
         self.created_ms.retain(|task_id, _| self.connections.contains_key(task_id));
-        self.failures.retain(|task_id, _| tasks.contains_key(task_id));
+        self.failures.retain(|task_id, _| tasks.contains_key(task_id.as_str()));
     }
 
-    fn wants(&self, task: &Task, now: Instant) -> bool {
+    fn wants(&self, id: &str, now: Instant) -> bool {
         let failed_lately =
             |(when, _): &(Instant, String)| now.saturating_duration_since(*when) < RETRY_AFTER;
-        !self.connections.contains_key(&task.id) && !self.failures.get(&task.id).is_some_and(failed_lately)
+        !self.connections.contains_key(id) && !self.failures.get(id).is_some_and(failed_lately)
     }
 }

@@ -13,11 +13,11 @@ use super::board::split_shard_id;
 use super::release::Assignment;
 use crate::registry::{
     CollectionMapping, DropId, DropStage, PendingDrop, Sender, SenderId, ShardId, ShardPair, ShardPhase,
-    ShardState, State, Task, TaskId, UncertainWindow,
+    ShardState, State, Task, UncertainWindow,
 };
 
-/// Connections to targets, by the task whose credentials they use.
-pub type Connections = BTreeMap<TaskId, Arc<TargetConnection>>;
+/// Connections to targets, by the task whose credentials they use (`State::accounts`).
+pub type Connections = BTreeMap<String, Arc<TargetConnection>>;
 
 /// The senders of every worker, without what moves all the time (clocks, horizons, positions).
 #[derive(Default)]
@@ -37,8 +37,8 @@ struct SenderInputs {
     sender_id: SenderId,
     epoch: u64,
     input_version: u64,
-    /// The task whose credentials open the connection.
-    task_id: TaskId,
+    /// Of which task, living or deleted, the credentials are that open the connection.
+    account: String,
     connection: Arc<TargetConnection>,
     shards: Vec<ShardId>,
     /// Those that it has to tell.
@@ -89,7 +89,7 @@ impl WorkerDesired {
     pub(crate) fn version(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for inputs in &self.senders {
-            (&inputs.sender_id, inputs.epoch, inputs.input_version, &inputs.task_id).hash(&mut hasher);
+            (&inputs.sender_id, inputs.epoch, inputs.input_version, &inputs.account).hash(&mut hasher);
         }
         hasher.finish().max(1)
     }
@@ -136,15 +136,17 @@ fn sender_inputs(
 ) -> Option<SenderInputs> {
     let of_shards = shards.iter().map(|shard_id| split_shard_id(shard_id).0);
     let task_ids = of_shards.chain(drops.iter().map(|(_, drop)| drop.task_id.as_str()));
-    let tasks = task_ids.filter_map(|task_id| state.tasks.get(task_id));
-    let connected = tasks.filter_map(|task| Some((task, connections.get(&task.id)?)));
-    // The credentials that were proved last.
-    let (task, connection) = connected.max_by_key(|(task, _)| (task.created_ms, &task.id))?;
+    let tasks: BTreeMap<&str, &Task> = task_ids.filter_map(|id| Some((id, state.tasks.get(id)?))).collect();
+    // A first tick is owed to the target, not to a task: whoever can reach it may bring it.
+    let anybody =
+        state.accounts().filter(|(_, task)| sender.owes_tick() && task.target_id == sender.target_id);
+    let (account, connection) =
+        proved_last(tasks, connections).or_else(|| proved_last(anybody.collect(), connections))?;
     Some(SenderInputs {
         sender_id: sender_id.clone(),
         epoch: sender.epoch,
         input_version: sender.input_version,
-        task_id: task.id.clone(),
+        account: account.to_owned(),
         connection: Arc::clone(connection),
         shards: shards.iter().map(|shard_id| (*shard_id).clone()).collect(),
         drops: drops
@@ -153,6 +155,16 @@ fn sender_inputs(
             .map(|(drop_id, _)| (*drop_id).clone())
             .collect(),
     })
+}
+
+/// The connection with the credentials that were proved last.
+fn proved_last<'a>(
+    accounts: BTreeMap<&'a str, &Task>,
+    connections: &'a Connections,
+) -> Option<(&'a str, &'a Arc<TargetConnection>)> {
+    let connected = accounts.into_iter().filter_map(|(id, task)| Some((id, task, connections.get(id)?)));
+    let (id, _, connection) = connected.max_by_key(|(id, task, _)| (task.created_ms, *id))?;
+    Some((id, connection))
 }
 
 fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssignment> {
@@ -170,6 +182,8 @@ fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssig
         takeover_clock: sender.takeover_clock,
         shards: shards.collect(),
         drops: inputs.drops.iter().filter_map(|drop_id| drop_assignment(state, drop_id)).collect(),
+        due_tick: sender.due_tick,
+        due_version: if sender.owes_tick() { sender.due_version } else { 0 },
     })
 }
 
@@ -287,13 +301,33 @@ mod tests {
     #[test]
     fn a_paused_task_leaves_its_sender_without_inputs_or_the_sender_goes() {
         let mut state = fixtures::running("w");
+        fixtures::first_tick(&mut state, SENDER);
         fixtures::commit(&mut state, Command::PauseTask { task_id: TASK.to_owned() });
         assert!(Desired::build(&state, &fixtures::connections(&[TASK])).of("w").is_none());
     }
 
     #[test]
+    fn a_first_tick_that_is_due_keeps_its_sender_whatever_becomes_of_the_task() {
+        let mut state = fixtures::running("w");
+        let due = |state: &State| {
+            let accounts: Vec<&str> = state.accounts().map(|(id, _)| id).collect();
+            let desired = Desired::build(state, &fixtures::connections(&accounts));
+            let assignment = desired.of("w").map(|desired| desired.assignments(state)[0].clone());
+            assignment.map(|sender| (sender.shards.len(), sender.due_tick, sender.due_version))
+        };
+        assert_eq!(due(&state), Some((1, 11, 1)));
+        fixtures::commit(&mut state, Command::PauseTask { task_id: TASK.to_owned() });
+        assert_eq!(due(&state), Some((0, 11, 1)));
+        fixtures::commit(&mut state, Command::DeleteTask { task_id: TASK.to_owned() });
+        assert_eq!(due(&state), Some((0, 11, 1)));
+        fixtures::first_tick(&mut state, SENDER);
+        assert_eq!(due(&state), None);
+    }
+
+    #[test]
     fn what_was_dropped_keeps_its_sender_until_its_end_is_told() {
         let mut state = fixtures::running("w");
+        fixtures::first_tick(&mut state, SENDER);
         let dropped = |state: &State| {
             let desired = Desired::build(state, &fixtures::connections(&[TASK]));
             desired.of("w").map(|desired| desired.assignments(state)[0].clone())

@@ -9,8 +9,8 @@ use harrier_proto::harrier::v1::TargetConnection;
 use super::desired::Connections;
 use crate::registry::task::TargetAddress;
 use crate::registry::{
-    Assign, CollectionFilter, CollectionMapping, Command, Entry, PartitionMapping, Reply, ShardPair, State,
-    Target, Task, TaskSpec, TaskState, apply,
+    Assign, CollectionFilter, CollectionMapping, Command, Entry, PartitionMapping, Reply, SenderCheckpoint,
+    ShardPair, State, Target, Task, TaskSpec, TaskState, apply,
 };
 use crate::seal::{Sealer, SealingKey, TargetSecrets};
 
@@ -79,6 +79,7 @@ pub(crate) fn map_collection(task_id: &str, source_id: i64, pchannel: u32) -> Co
             target_name: format!("c{source_id}"),
             primary_field_id: 100,
             created_ts: 11,
+            due_tick: 0,
             shards: vec![ShardPair {
                 source_vchannel: format!("source-dml_{pchannel}_{source_id}v0"),
                 source_pchannel: format!("source-dml_{pchannel}"),
@@ -100,6 +101,26 @@ pub(crate) fn assign(state: &mut State, sender_id: &str, owner: Option<&str>) {
         owner: owner.map(str::to_owned),
     };
     commit(state, Command::AssignSenders { assignments: vec![assign] });
+}
+
+/// The sender's owner has sent the first tick that was due.
+pub(crate) fn first_tick(state: &mut State, sender_id: &str) {
+    let sender = &state.senders[sender_id];
+    let checkpoint = SenderCheckpoint {
+        sender_id: sender_id.to_owned(),
+        epoch: sender.epoch,
+        input_version: sender.input_version,
+        clock: 0,
+        horizon: 0,
+        takeover_clock: 0,
+        tick: 0,
+        stopped: false,
+        shards: Vec::new(),
+        settled_version: 0,
+        told_drops: Vec::new(),
+        ticked_version: sender.due_version,
+    };
+    commit(state, Command::Checkpoint { senders: vec![checkpoint] });
 }
 
 /// One task, one collection, one sender with an owner.

@@ -72,6 +72,9 @@ mod tests {
             unclean: false,
             stopped: false,
             tick: 0,
+            due_tick: 0,
+            due_version: 0,
+            ticked_version: 0,
         };
         State { senders: BTreeMap::from([("t/p".to_owned(), sender)]), ..State::default() }
     }

@@ -227,6 +227,7 @@ fn report(sender: &SenderAssignment, phase: SenderPhase) -> SenderReport {
         ..ShardReport::default()
     });
     SenderReport {
+        ticked_version: 0,
         sender_id: sender.sender_id.clone(),
         epoch: sender.epoch,
         input_version: sender.input_version,

@@ -28,6 +28,10 @@ impl<'a> Inputs<'a> {
                 }
             }
         }
+        // So does a first tick that is due.
+        for (sender_id, _) in state.owing_senders() {
+            by_sender.entry(sender_id).or_default();
+        }
         // What has been dropped takes a sender, too: it has to be told.
         for (_, drop) in state.running_drops() {
             for sender_id in drop.senders.keys() {

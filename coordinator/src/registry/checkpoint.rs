@@ -76,4 +76,7 @@ pub struct SenderCheckpoint {
     /// Drops whose end the target has acknowledged in the data stream.
     #[serde(default)]
     pub told_drops: Vec<DropId>,
+    /// The `due_version` of the sender that has got its tick; 0 = none yet.
+    #[serde(default)]
+    pub ticked_version: u64,
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, PartitionMapping, PendingCreation, SenderCheckpoint, SenderId, Target, Task,
-    TaskId,
+    CollectionMapping, DropId, PartingId, PartitionMapping, PendingCreation, SenderCheckpoint, SenderId,
+    Target, TargetId, Task, TaskId,
 };
 
 /// One entry of the replicated log: a command and the time at which the leader proposed it.
@@ -59,6 +59,23 @@ pub enum Command {
     EndCreation {
         /// [`PendingCreation::id`]
         id: DropId,
+    },
+    /// What the target has of a creation that was broken off because its task was paused or deleted: where it needs its
+    /// first tick.
+    SettleCreation {
+        /// The task, or what is left of it.
+        account: String,
+        /// [`PendingCreation::id`]
+        id: DropId,
+        /// The target that was looked at.
+        target_id: TargetId,
+        /// Its pchannels that carry the collection; none if it does not have it.
+        target_pchannels: BTreeSet<String>,
+    },
+    /// Gives up what a deleted task left unfinished at its target.
+    ForgetParting {
+        /// Which one.
+        parting_id: PartingId,
     },
     /// Adds a collection's mapping, its shards and missing senders.
     MapCollection {

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DropId, TaskId, drop_id};
+use super::parting::is_open;
+use super::{DropId, State, Task, TaskId, TaskState, drop_id};
 
 /// The partition that a creation is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,40 @@ pub struct PendingCreation {
     pub created_ts: u64,
     /// `None`: the collection itself.
     pub partition: Option<CreatedPartition>,
+    /// It was broken off, and what the target has of it is known: that gets its first tick.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+}
+
+/// A creation that no catalog sync goes on with, because its task is paused or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnfinishedCreation {
+    /// The task, or what is left of it (`State::accounts`).
+    pub account: String,
+    /// The task, for the way to its target.
+    pub task: Task,
+    /// The creation.
+    pub creation: PendingCreation,
+}
+
+impl State {
+    /// Creations of collections by paused and by deleted tasks, of which nobody knows what the target has.
+    pub fn unfinished_creations(&self) -> Vec<UnfinishedCreation> {
+        let of_living = self.creations.values().filter_map(|creation| {
+            let task = self.tasks.get(&creation.task_id)?;
+            (task.state == TaskState::Paused).then_some((task.id.as_str(), task, creation))
+        });
+        let of_deleted = self.parting.iter().flat_map(|(id, parting)| {
+            parting.creations.values().map(move |creation| (id.as_str(), &parting.task, creation))
+        });
+        let open = of_living.chain(of_deleted).filter(|(_, _, creation)| is_open(creation));
+        open.map(|(account, task, creation)| UnfinishedCreation {
+            account: account.to_owned(),
+            task: task.clone(),
+            creation: creation.clone(),
+        })
+        .collect()
+    }
 }
 
 impl PendingCreation {

@@ -57,6 +57,10 @@ pub struct CollectionMapping {
     pub primary_field_id: i64,
     /// Timestamp (TSO) of the creation at the source.
     pub created_ts: u64,
+    /// What the first tick of its pchannels at the target must reach: the timestamp (TSO) of the creation there. 0 = that
+    /// at the source.
+    #[serde(default)]
+    pub due_tick: u64,
     /// By shard index.
     pub shards: Vec<ShardPair>,
     /// By partition id of the source.

@@ -51,6 +51,23 @@ pub struct Sender {
     pub stopped: bool,
     /// Last tick that the target acknowledged.
     pub tick: u64,
+    /// Largest creation time of the collections that were ever created on its pchannel: each needs a tick at or above
+    /// its own after its creation, or the target's data node watches nothing that is created later.
+    #[serde(default)]
+    pub due_tick: u64,
+    /// The input version with which the last of them came; 0 = none ever did.
+    #[serde(default)]
+    pub due_version: u64,
+    /// The `due_version` that has got its tick.
+    #[serde(default)]
+    pub ticked_version: u64,
+}
+
+impl Sender {
+    /// Whether a collection on its pchannel still waits for its first tick.
+    pub const fn owes_tick(&self) -> bool {
+        self.ticked_version < self.due_version
+    }
 }
 
 /// Whether a shard is an input of its sender.

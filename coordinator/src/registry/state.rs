@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, PendingCreation, PendingDrop, Sender, SenderId, ShardId, ShardState, Target,
-    TargetId, Task, TaskId,
+    CollectionMapping, DropId, Parting, PartingId, PendingCreation, PendingDrop, Sender, SenderId, ShardId,
+    ShardState, Target, TargetId, Task, TaskId,
 };
 
 /// Everything that the group remembers.
@@ -31,6 +31,9 @@ pub struct State {
     /// Node ids of all that are or ever were members of the group; none is given again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub member_ids: BTreeSet<u64>,
+    /// Deleted tasks that left something unfinished at their targets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parting: BTreeMap<PartingId, Parting>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

@@ -64,6 +64,7 @@ pub fn map_collection(
             target_name: format!("c{source_id}"),
             primary_field_id: 100,
             created_ts,
+            due_tick: 0,
             shards: vec![pair],
             partitions,
             dropped: false,

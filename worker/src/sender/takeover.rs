@@ -44,8 +44,9 @@ pub(crate) struct Findings {
 /// Everything that the former owner can have sent lies at or below this. `log_ends` are those of all inputs, read after
 /// its lease had ended.
 pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds) -> Timestamp {
-    // The ends of what was dropped go out with ticks of their own, which need not be on any log of these.
-    let told = assignment.drops.iter().map(|drop| drop.created_ts);
+    // First ticks, and the ends of what was dropped, go out with ticks of their own, which need not be on any log of
+    // these.
+    let told = assignment.drops.iter().map(|drop| drop.created_ts).chain([assignment.due_tick]);
     // Without inputs no log tells how far the former owner got with the inputs that it had.
     let Some(end) = log_ends.values().copied().max() else { return assignment.horizon };
     let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);

@@ -15,6 +15,7 @@ fn creation(source_id: i64, name: &str, partition: Option<(i64, &str)>) -> Pendi
         target_db: source.db_name,
         target_name: name.into(),
         created_ts: source.created_ts,
+        settled: false,
         partition: partition.map(|(source_id, name)| CreatedPartition { source_id, name: name.into() }),
     }
 }

@@ -14,7 +14,8 @@ use super::super::fixtures::{TARGET, TASK, description_of};
 use super::super::ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog, creations_of};
 use super::super::{CatalogSync, Options, Problem, SourceState};
 use crate::registry::{
-    CollectionMapping, Command, Entry, PendingCreation, Reply, State, Target, Task, TaskId, TaskState, apply,
+    CollectionMapping, Command, Entry, PendingCreation, Reply, State, Target, Task, TaskId, TaskState,
+    UnfinishedCreation, apply,
 };
 
 pub(super) const UPPER_BOUND: Timestamp = 1 << 40;
@@ -32,6 +33,9 @@ struct Inner {
     /// Calls of the target until now, and which one fails (it has its effect all the same).
     calls: usize,
     failing_call: Option<usize>,
+    /// After so many calls no call is answered, and it has no effect; and whether one waits.
+    hang_after: Option<usize>,
+    hangs: bool,
     proposals: usize,
     failing_proposal: Option<usize>,
     /// From this proposal on this node does not lead: nothing is applied.
@@ -128,6 +132,30 @@ impl World {
         self.inner().failing_call = Some(number);
     }
 
+    /// From now on: so many more calls of the target, then they hang.
+    pub(super) fn hang_after(&self, calls: usize) {
+        let mut inner = self.inner();
+        inner.hang_after = Some(inner.calls.saturating_add(calls));
+        inner.hangs = false;
+    }
+
+    pub(super) fn hangs(&self) -> bool {
+        self.inner().hangs
+    }
+
+    /// Before each call of the target.
+    async fn maybe_hang(&self) {
+        let hangs = {
+            let mut inner = self.inner();
+            let hangs = inner.hang_after.is_some_and(|calls| inner.calls >= calls);
+            inner.hangs |= hangs;
+            hangs
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+    }
+
     pub(super) fn proposals(&self) -> usize {
         self.inner().proposals
     }
@@ -220,10 +248,12 @@ impl Inner {
 #[async_trait]
 impl TargetCatalog for World {
     async fn databases(&self) -> Result<Vec<String>, ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| Ok(inner.databases.iter().cloned().chain(["default".to_owned()]).collect()))
     }
 
     async fn create_database(&self, db: &str, _at: Timestamp) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             inner.databases.insert(db.to_owned());
             Ok(())
@@ -231,10 +261,12 @@ impl TargetCatalog for World {
     }
 
     async fn describe_collection(&self, db: &str, name: &str) -> Result<CollectionDescription, ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| Ok(inner.found(db, name)?.0.clone()))
     }
 
     async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             if new.db != "default" && !inner.databases.contains(&new.db) {
                 return Err(ClientError::NotFound { what: Missing::Database, reason: new.db.clone() });
@@ -267,6 +299,7 @@ impl TargetCatalog for World {
     }
 
     async fn partitions(&self, db: &str, collection: &str) -> Result<Vec<Partition>, ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| Ok(inner.found(db, collection)?.1.clone()))
     }
 
@@ -277,6 +310,7 @@ impl TargetCatalog for World {
         name: &str,
         at: Timestamp,
     ) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             inner.found(db, collection)?;
             let partition = Partition { name: name.to_owned(), id: inner.new_id(), created_timestamp: at };
@@ -294,6 +328,7 @@ impl TargetCatalog for World {
         _db: &str,
         id: i64,
     ) -> Result<CollectionDescription, ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             let found = inner.collections.values().find(|(description, _)| description.id == id);
             let missing = || ClientError::NotFound { what: Missing::Collection, reason: id.to_string() };
@@ -308,6 +343,7 @@ impl TargetCatalog for World {
         to: &str,
         _at: Timestamp,
     ) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             inner.found(db, from)?;
             if inner.found(db, to).is_ok() {
@@ -322,6 +358,7 @@ impl TargetCatalog for World {
     }
 
     async fn drop_collection(&self, db: &str, name: &str, _at: Timestamp) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             inner.found(db, name)?;
             assert!(name.starts_with("_harrier_drop_"), "dropped by a name that anybody may take");
@@ -337,6 +374,7 @@ impl TargetCatalog for World {
         name: &str,
         _at: Timestamp,
     ) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             if inner.loaded_partitions.contains(name) {
                 let reason = "partition cannot be dropped, partition is loaded".to_owned();
@@ -361,6 +399,7 @@ impl TargetCatalog for World {
         name: &str,
         _at: Timestamp,
     ) -> Result<(), ClientError> {
+        self.maybe_hang().await;
         self.call(|inner| {
             inner.loaded_partitions.remove(name);
             Ok(())
@@ -382,6 +421,7 @@ impl SourceReads for World {
 #[async_trait]
 impl Connector for World {
     async fn connect(&self, _task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem> {
+        self.maybe_hang().await;
         self.call(|_| Ok(()))?;
         Ok(Arc::new(self.clone()))
     }
@@ -406,6 +446,10 @@ impl Coordination for World {
 
     fn creations(&self, task_id: &str) -> Vec<PendingCreation> {
         creations_of(&self.inner().registry, task_id)
+    }
+
+    fn unfinished_creations(&self) -> Vec<UnfinishedCreation> {
+        self.inner().registry.unfinished_creations()
     }
 
     fn drops(&self, task_id: &str) -> Vec<DropWork> {

@@ -206,6 +206,7 @@ fn mapping(task_id: &str) -> CollectionMapping {
         target_name: "orders".into(),
         primary_field_id: 100,
         created_ts: 5,
+        due_tick: 0,
         shards: vec![ShardPair {
             source_vchannel: "by-dev-rootcoord-dml_3_449v0".into(),
             source_pchannel: "by-dev-rootcoord-dml_3".into(),
@@ -250,7 +251,8 @@ async fn what_position_prints_can_be_given_to_create() {
 
 /// Also used by the test of the metrics.
 pub(super) async fn map_orders(server: &Server, task_id: &str) {
-    server.registry.propose(Command::MapCollection { mapping: Box::new(mapping(task_id)) }).await.unwrap();
+    let map = Command::MapCollection { mapping: Box::new(mapping(task_id)) };
+    server.registry.propose(map).await.unwrap();
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ fn sender(owner: Option<&str>, last_owner: Option<&str>, stopped: bool) -> Sende
         unclean: false,
         stopped,
         tick: 0,
+        due_tick: 0,
+        due_version: 0,
+        ticked_version: 0,
     }
 }
 

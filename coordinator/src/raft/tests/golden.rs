@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::samples::{begin_creations, every_command};
+use super::samples::{begin_creations, create_task, every_command};
 use crate::raft::Peer;
 use crate::raft::format;
 use crate::raft::types::{LogEntry, LogId, Membership, SnapshotMeta, Vote};
@@ -91,6 +91,14 @@ fn snapshots() {
         Command::DropPartitions { task_id: "a".into(), source_collection_id: 44, partitions: [45].into() };
     registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_010, command: drop });
     registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_011, command: begin_creations() });
+    // What is left of a deleted task that was creating.
+    let Command::BeginCreations { mut creations } = begin_creations() else { unreachable!() };
+    creations.iter_mut().for_each(|creation| creation.task_id = "b".into());
+    let delete = Command::DeleteTask { task_id: "b".into() };
+    for command in [create_task("b"), Command::BeginCreations { creations }, delete] {
+        registry::apply(&mut state, &Entry { time_ms: 1_700_000_000_012, command });
+    }
+    assert!(!state.parting.is_empty());
     assert!(!state.drops.is_empty() && !state.creations.is_empty());
     assert!(!state.tasks.is_empty() && !state.mappings.is_empty() && !state.shards.is_empty());
     check("snapshot", &state);

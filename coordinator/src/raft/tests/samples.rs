@@ -77,6 +77,7 @@ pub(super) fn map_collection() -> Command {
             target_name: "orders".into(),
             primary_field_id: 100,
             created_ts: 445_000_000_000_000_001,
+            due_tick: 445_000_000_000_000_002,
             shards: vec![ShardPair {
                 source_vchannel: "by-dev-rootcoord-dml_0_44v0".into(),
                 source_pchannel: "by-dev-rootcoord-dml_0".into(),
@@ -120,6 +121,7 @@ pub(super) fn checkpoint(clock: u64) -> Command {
             shards: vec![progress],
             settled_version: 1,
             told_drops: vec!["44/a".into()],
+            ticked_version: 1,
         }],
     }
 }
@@ -134,6 +136,7 @@ pub(super) fn begin_creations() -> Command {
         target_name: "orders".into(),
         created_ts: 445_000_000_000_000_001,
         partition: None,
+        settled: false,
     };
     let partition = Some(CreatedPartition { source_id: 47, name: "new".into() });
     Command::BeginCreations { creations: vec![whole.clone(), PendingCreation { partition, ..whole }] }
@@ -175,6 +178,16 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
         ("dropped_at_target", Command::DroppedAtTarget { drop_id: "44/a".into() }),
         ("begin_creations", begin_creations()),
         ("end_creation", Command::EndCreation { id: "44.47/a".into() }),
+        (
+            "settle_creation",
+            Command::SettleCreation {
+                account: task_id(),
+                id: "48/a".into(),
+                target_id: "0123456789abcdef".into(),
+                target_pchannels: ["by-dev-rootcoord-dml_8".to_owned()].into(),
+            },
+        ),
+        ("forget_parting", Command::ForgetParting { parting_id: parting_id("a", 1_700_000_000_000) }),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -191,6 +204,8 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::DropPartitions { .. }
             | Command::BeginCreations { .. }
             | Command::EndCreation { .. }
+            | Command::SettleCreation { .. }
+            | Command::ForgetParting { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

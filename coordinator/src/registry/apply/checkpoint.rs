@@ -24,6 +24,7 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
     sender.horizon = sender.horizon.max(report.horizon).max(sender.clock);
     sender.tick = sender.tick.max(report.tick);
     sender.settled_version = sender.settled_version.max(report.settled_version.min(sender.input_version));
+    sender.ticked_version = sender.ticked_version.max(report.ticked_version.min(sender.due_version));
     if report.takeover_clock > 0 {
         sender.takeover_clock = report.takeover_clock;
     }

@@ -67,6 +67,7 @@ mod tests {
             target_name: mapping.target_name,
             created_ts: mapping.created_ts,
             partition: partition.map(|source_id| CreatedPartition { source_id, name: "p".into() }),
+            settled: false,
         }
     }
 

@@ -1,13 +1,16 @@
 //! `DeleteTask`: the task, its mappings and its shards go; senders and the target stay, because their clocks do.
 
-use super::super::{Refusal, Reply, State};
+use std::collections::BTreeMap;
+
+use super::super::{Parting, Refusal, Reply, State, Task, parting_id};
 use super::creations;
 use super::inputs::{ChangedInputs, note_drops, remove, shards_of_task};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
-    if state.tasks.remove(task_id).is_none() {
+    let Some(task) = state.tasks.remove(task_id) else {
         return Reply::Refused(Refusal::TaskNotFound(task_id.to_owned()));
-    }
+    };
+    part(state, task);
     let mut changed = ChangedInputs::default();
     for shard_id in shards_of_task(state, task_id) {
         remove(state, &shard_id, &mut changed);
@@ -18,6 +21,26 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     creations::forget(state, task_id, None);
     changed.bump(state);
     Reply::Done
+}
+
+/// Keeps what is needed of the task to finish at its target what it began.
+fn part(state: &mut State, task: Task) {
+    if !state.leaves_something(&task) {
+        return;
+    }
+    let open = state.open_creations(&task.id);
+    let deleted_ms = state.last_entry_ms;
+    let id = parting_id(&task.id, task.created_ms);
+    let parting = state.parting.entry(id).or_insert(Parting { task, deleted_ms, creations: BTreeMap::new() });
+    parting.creations.extend(open);
+}
+
+/// `ForgetParting`.
+pub(super) fn forget(state: &mut State, parting_id: &str) -> Reply {
+    match state.parting.remove(parting_id) {
+        Some(_) => Reply::Done,
+        None => Reply::Refused(Refusal::Stale),
+    }
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub(super) fn mapping_of(task_id: &str, source_id: i64, pchannel: u32) -> Collec
         target_name: format!("c{source_id}"),
         primary_field_id: 100,
         created_ts: 11,
+        due_tick: 0,
         shards: vec![ShardPair {
             source_vchannel: format!("source-dml_0_{source_id}v0"),
             source_pchannel: "source-dml_0".into(),
@@ -100,7 +101,7 @@ impl Bench {
 
     pub(super) fn mapped() -> Self {
         let mut bench = Self::created();
-        bench.apply(Command::MapCollection { mapping: Box::new(mapping()) });
+        bench.map();
         bench.apply(Command::TaskStarted { task_id: TASK.into() });
         bench
     }
@@ -120,6 +121,11 @@ impl Bench {
         let task = Box::new(task(TASK, spec(&["*"])));
         let reply = self.apply(Command::CreateTask { task, target: target(TARGET), task_count_max: 10 });
         assert_eq!(reply, Reply::Done);
+    }
+
+    pub(super) fn map(&mut self) {
+        let map = Command::MapCollection { mapping: Box::new(mapping()) };
+        assert_eq!(self.apply(map), Reply::Done);
     }
 
     pub(super) fn assign(&mut self, owner: Option<&str>) {
@@ -163,6 +169,7 @@ pub(super) fn report(state: &State) -> Report {
         shards: Vec::new(),
         settled_version: 0,
         told_drops: Vec::new(),
+        ticked_version: 0,
     })
 }
 
@@ -214,6 +221,11 @@ impl Report {
 
     pub(super) fn told(mut self, drop_id: &str) -> Self {
         self.0.told_drops.push(drop_id.to_owned());
+        self
+    }
+
+    pub(super) fn ticked(mut self, version: u64) -> Self {
+        self.0.ticked_version = version;
         self
     }
 

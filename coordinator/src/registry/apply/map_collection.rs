@@ -1,9 +1,9 @@
 //! `MapCollection`: a collection of the source got its counterpart at the target; its shards become inputs.
 
-use super::super::{CollectionMapping, Refusal, Reply, Sender, ShardPair, ShardPhase, ShardState, State};
+use super::super::{CollectionMapping, Refusal, Reply, ShardPair, ShardPhase, ShardState, State};
 use super::super::{TaskState, drop_id, sender_id, shard_id};
 use super::inputs::{ChangedInputs, activate, begin_drops, senders_of_mapping};
-use super::{creations, drop_mapping, map_partitions};
+use super::{creations, drop_mapping, first_tick, map_partitions};
 
 pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
     let task_id = mapping.task_id.as_str();
@@ -29,8 +29,8 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
         return already_gone(state, &target_id, mapping);
     }
     let mut changed = ChangedInputs::default();
+    owe_first_ticks(state, &target_id, mapping, &mut changed);
     for pair in &mapping.shards {
-        add_sender(state, &target_id, pair);
         let shard_id = shard_id(task_id, &pair.source_vchannel);
         state.shards.insert(shard_id.clone(), new_shard(&target_id, mapping, pair));
         if !paused {
@@ -45,37 +45,33 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
 
 /// The source dropped it before it was mapped, and the target has it: no row of it was ever sent, but it has to go.
 fn already_gone(state: &mut State, target_id: &str, mapping: &CollectionMapping) -> Reply {
-    mapping.shards.iter().for_each(|pair| add_sender(state, target_id, pair));
+    let mut changed = ChangedInputs::default();
+    owe_first_ticks(state, target_id, mapping, &mut changed);
     remember(state, mapping);
     creations::forget(state, &mapping.task_id, Some(mapping.source_id));
     let senders = senders_of_mapping(state, mapping);
     let id = drop_id(&mapping.task_id, mapping.source_id, None);
-    begin_drops(state, vec![(id, drop_mapping::pending(mapping))], &senders, ChangedInputs::default());
+    begin_drops(state, vec![(id, drop_mapping::pending(mapping))], &senders, changed);
     Reply::Done
+}
+
+/// Also should the task be paused or deleted before its next step.
+fn owe_first_ticks(
+    state: &mut State,
+    target_id: &str,
+    mapping: &CollectionMapping,
+    changed: &mut ChangedInputs,
+) {
+    let due_tick = mapping.created_ts.max(mapping.due_tick);
+    for pair in &mapping.shards {
+        first_tick::add_sender(state, target_id, &pair.target_pchannel);
+        first_tick::owe(state, &sender_id(target_id, &pair.target_pchannel), due_tick, changed);
+    }
 }
 
 fn remember(state: &mut State, mapping: &CollectionMapping) {
     let of_task = state.mappings.entry(mapping.task_id.clone()).or_default();
     of_task.insert(mapping.source_id, mapping.clone());
-}
-
-fn add_sender(state: &mut State, target_id: &str, pair: &ShardPair) {
-    state.senders.entry(sender_id(target_id, &pair.target_pchannel)).or_insert_with(|| Sender {
-        target_id: target_id.to_owned(),
-        target_pchannel: pair.target_pchannel.clone(),
-        owner: None,
-        last_owner: None,
-        epoch: 0,
-        input_version: 0,
-        settled_version: 0,
-        clock: 0,
-        horizon: 0,
-        takeover_clock: 0,
-        unclean: false,
-        // Nobody ever wrote: there is no final word to wait for.
-        stopped: true,
-        tick: 0,
-    });
 }
 
 fn new_shard(target_id: &str, mapping: &CollectionMapping, pair: &ShardPair) -> ShardState {
@@ -119,12 +115,27 @@ mod tests {
     }
 
     #[test]
-    fn shards_of_a_paused_task_wait() {
+    fn shards_of_a_paused_task_wait_but_the_first_tick_does_not() {
         let mut bench = Bench::created();
         bench.apply(Command::PauseTask { task_id: TASK.into() });
         assert_eq!(bench.apply(map()), Reply::Done);
         assert_eq!(bench.state.shards[SHARD].phase, ShardPhase::Stopped);
-        assert_eq!(bench.state.senders[SENDER].input_version, 0);
+        let sender = &bench.state.senders[SENDER];
+        assert_eq!((sender.due_tick, sender.due_version, sender.input_version), (mapping().created_ts, 1, 1));
+    }
+
+    #[test]
+    fn the_first_tick_is_owed_until_the_version_that_asks_for_it_has_got_it() {
+        let mut bench = Bench::running("worker-1");
+        assert!(bench.state.senders[SENDER].owes_tick());
+        bench.checkpoint(report(&bench.state).clock(50).tick(50));
+        assert!(bench.state.senders[SENDER].owes_tick(), "that tick may be older than the collection there");
+        bench.checkpoint(report(&bench.state).ticked(9));
+        assert!(!bench.state.senders[SENDER].owes_tick(), "no version that was not given counts");
+        bench.add_second_collection();
+        let sender = &bench.state.senders[SENDER];
+        assert_eq!((sender.due_version, sender.input_version), (2, 2));
+        assert!(sender.owes_tick());
     }
 
     #[test]

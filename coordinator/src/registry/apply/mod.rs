@@ -11,6 +11,7 @@ mod delete_task;
 mod drop_mapping;
 mod drop_partitions;
 mod dropped_at_target;
+mod first_tick;
 mod glob;
 mod inputs;
 mod map_collection;
@@ -19,6 +20,7 @@ mod members;
 mod overlap;
 mod pause_task;
 mod resume_task;
+mod settle_creation;
 mod task_started;
 
 #[cfg(test)]
@@ -34,7 +36,13 @@ use super::{Command, Entry, Reply, State};
 pub fn apply(state: &mut State, entry: &Entry) -> Reply {
     // Leaders' clocks differ; what the registry shows as time never goes back.
     state.last_entry_ms = state.last_entry_ms.max(entry.time_ms);
-    match &entry.command {
+    let reply = apply_command(state, &entry.command);
+    state.forget_parted();
+    reply
+}
+
+fn apply_command(state: &mut State, command: &Command) -> Reply {
+    match command {
         Command::CreateTask { task, target, task_count_max } => {
             create_task::apply(state, task, target, *task_count_max)
         }
@@ -44,6 +52,10 @@ pub fn apply(state: &mut State, entry: &Entry) -> Reply {
         Command::TaskStarted { task_id } => task_started::apply(state, task_id),
         Command::BeginCreations { creations } => creations::begin(state, creations),
         Command::EndCreation { id } => creations::end(state, id),
+        Command::SettleCreation { account, id, target_id, target_pchannels } => {
+            settle_creation::apply(state, account, id, target_id, target_pchannels)
+        }
+        Command::ForgetParting { parting_id } => delete_task::forget(state, parting_id),
         Command::MapCollection { mapping } => map_collection::apply(state, mapping),
         Command::MapPartitions { task_id, source_collection_id, partitions } => {
             map_partitions::apply(state, task_id, *source_collection_id, partitions)

@@ -36,6 +36,10 @@ fn command() -> impl Strategy<Value = Command> {
             Command::BeginCreations { creations: vec![creation(id, collection, whole)] }
         }),
         1 => drop_of().prop_map(|id| Command::EndCreation { id }),
+        2 => (task_id(), any::<bool>(), 100..103_i64, 0..3_u32).prop_map(|(id, parting, collection, pchannel)| {
+            settle(&id, parting, collection, pchannel)
+        }),
+        1 => task_id().prop_map(|id| Command::ForgetParting { parting_id: parting_id(&id, 0) }),
         2 => drop_of().prop_map(|drop_id| Command::DroppedAtTarget { drop_id }),
         4 => (0..2_u32, 0..6_u64, 0..4_u8).prop_map(|(pchannel, epoch, owner)| assign(pchannel, epoch, owner)),
         8 => report().prop_map(|report| Command::Checkpoint { senders: vec![report] }),
@@ -53,6 +57,7 @@ fn creation(task_id: String, source_collection_id: i64, whole: bool) -> PendingC
         target_name: mapping.target_name,
         created_ts: mapping.created_ts,
         partition: (!whole).then(|| CreatedPartition { source_id: 1, name: "p".into() }),
+        settled: false,
     }
 }
 
@@ -77,6 +82,15 @@ fn map_partition(task_id: String, source_collection_id: i64, dropped: bool) -> C
         PartitionMapping { source_name: "p".into(), target_id: 5, target_name: "p".into(), dropped };
     let partitions = BTreeMap::from([(1, partition)]);
     Command::MapPartitions { task_id, source_collection_id, partitions }
+}
+
+fn settle(task_id: &str, parting: bool, collection: i64, pchannel: u32) -> Command {
+    Command::SettleCreation {
+        account: if parting { parting_id(task_id, 0) } else { task_id.to_owned() },
+        id: drop_id(task_id, collection, None),
+        target_id: "00000000000000aa".into(),
+        target_pchannels: (pchannel > 0).then(|| format!("target-dml_{pchannel}")).into_iter().collect(),
+    }
 }
 
 fn sender_name(pchannel: u32) -> SenderId {
@@ -108,7 +122,7 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
         0..10_u64,
         0..99_u64,
         0..99_u64,
-        0..3_u64,
+        (0..3_u64, 0..20_u64),
         prop::bool::weighted(0.2),
         (shards, proptest::collection::vec(drop_of(), 0..4)),
     )
@@ -119,7 +133,7 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
                 input_version,
                 clock,
                 horizon,
-                takeover_clock,
+                (takeover_clock, ticked_version),
                 stopped,
                 (shards, told_drops),
             )| {
@@ -135,14 +149,27 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
                     shards,
                     settled_version: input_version,
                     told_drops,
+                    ticked_version,
                 }
             },
         )
 }
 
-/// Makes random commands hit more often: epochs and versions that are right at this moment.
+/// Makes random commands hit more often: epochs, versions and ids that are right at this moment.
 fn aim(state: &State, command: &mut Command) {
     match command {
+        Command::SettleCreation { account, id, .. } if account.contains("/deleted/") => {
+            let open = state.parting.iter().find(|(_, parting)| !parting.creations.is_empty());
+            if let Some((parting_id, parting)) = open {
+                account.clone_from(parting_id);
+                id.clone_from(parting.creations.keys().next().expect("not empty"));
+            }
+        }
+        Command::ForgetParting { parting_id } => {
+            if let Some(known) = state.parting.keys().next() {
+                parting_id.clone_from(known);
+            }
+        }
         Command::AssignSenders { assignments } => {
             for assign in assignments.iter_mut().filter(|assign| assign.expected_epoch > 1) {
                 assign.expected_epoch = state.senders.get(&assign.sender_id).map_or(0, |sender| sender.epoch);
@@ -265,6 +292,39 @@ fn check_tasks(state: &State) {
     }
 }
 
+/// What was created at a target gets its first tick: somebody is asked for it until it is there.
+fn check_first_ticks(before: &State, command: &Command, after: &State) {
+    for (id, old) in &before.senders {
+        let new = &after.senders[id];
+        assert!(new.due_tick >= old.due_tick && new.due_version >= old.due_version);
+        assert!(new.ticked_version >= old.ticked_version);
+        if new.due_version > old.due_version {
+            assert_eq!(new.due_version, new.input_version, "an earlier tick of {id} does not count");
+        }
+        let asked = |state: &State| state.owing_senders().any(|(owing, _)| owing == id);
+        if asked(before) && !asked(after) {
+            let has_got_it = new.ticked_version > old.ticked_version;
+            assert!(has_got_it || matches!(command, Command::ForgetParting { .. }), "nobody asks {id}");
+        }
+    }
+    for sender in after.senders.values() {
+        assert!(sender.ticked_version <= sender.due_version && sender.due_version <= sender.input_version);
+    }
+    for parting in after.parting.values() {
+        let owed = |sender: &Sender| sender.owes_tick() && sender.target_id == parting.task.target_id;
+        assert!(!parting.creations.is_empty() || after.senders.values().any(owed), "all is done");
+    }
+    if let Command::DeleteTask { task_id } = command
+        && let Some(task) = before.tasks.get(task_id)
+    {
+        let left = after.parting.get(&parting_id(task_id, task.created_ms));
+        for (id, creation) in &before.creations {
+            let open = creation.task_id == *task_id && creation.partition.is_none() && !creation.settled;
+            assert!(!open || left.is_some_and(|left| left.creations.contains_key(id)), "{id} is forgotten");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -287,6 +347,7 @@ proptest! {
             check_tasks(&state);
             check_drops(&before, &state);
             check_creations(&state);
+            check_first_ticks(&before, &entry.command, &state);
 
             // The same entry, having been on disk, does the same to a state that was on disk.
             let stored: Entry = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();

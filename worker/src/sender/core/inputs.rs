@@ -28,6 +28,7 @@ impl Core {
         self.settled.change(assignment.input_version, self.pack_number - 1);
         self.settled.acknowledged(self.acked_pack);
         self.take_drops(assignment);
+        self.take_due_tick(assignment);
         for end in log_ends.values() {
             self.clock.observe_log_end(*end);
         }

@@ -20,11 +20,13 @@
 //! - A collection that the target refuses leaves the pack and waits; the others do not (`isolate`, `hold`).
 //! - What is held is bounded: messages beyond are read a second time once their tick is known (`skipped`, `reread`).
 //! - What was dropped leaves first; its end is told once the target no longer has it (`drops`).
+//! - What was created at the target gets its first tick, also when there is no input that brings one (`due_tick`).
 
 mod clock;
 mod confirm;
 mod deliver;
 mod drops;
+mod due_tick;
 mod error;
 mod feed;
 mod feeds;
@@ -59,6 +61,7 @@ use clock::{Clock, ClockStart};
 use confirm::Flight;
 pub(crate) use confirm::Subject;
 use drops::{Drops, Settled};
+use due_tick::DueTick;
 pub use error::CoreError;
 use feed::Feed;
 pub(crate) use feed::{Charge, FeedId, ReaderPlan};
@@ -122,6 +125,7 @@ pub(crate) struct Core {
     input_version: u64,
     settled: Settled,
     drops: Drops,
+    due: DueTick,
     target_pchannel: String,
     positions: Positions,
     clock: Clock,
@@ -195,6 +199,7 @@ impl Core {
             input_version: assignment.input_version,
             settled: Settled::first(assignment.input_version, wire_clock > 0),
             drops: Drops::default(),
+            due: DueTick::default(),
             target_pchannel: assignment.target_pchannel.clone(),
             positions: Positions::new(order),
             clock,
@@ -231,6 +236,7 @@ impl Core {
             core.start_with(spec, bound, &start.log_ends);
         }
         core.take_drops(assignment);
+        core.take_due_tick(assignment);
         core.sync_feeds();
         core
     }

@@ -32,6 +32,7 @@ impl Core {
             error: None,
             settled_version: self.settled.version(),
             told_drops: self.told_drops(),
+            ticked_version: self.due.ticked_version(self.acked_pack),
             ..SenderReport::default()
         }
     }

@@ -72,7 +72,8 @@ impl Core {
     fn close_pack(&mut self) -> bool {
         let limit = self.clock.horizon().min(self.ceiling);
         let releases = self.plan_releases(limit);
-        let Some(tick) = self.tick_for(&releases, limit).max(self.tick_for_drops()) else {
+        let own = self.tick_for_drops().max(self.tick_that_is_due());
+        let Some(tick) = self.tick_for(&releases, limit).max(own) else {
             self.pass_over(releases);
             return false;
         };
@@ -82,6 +83,7 @@ impl Core {
         self.begin_reread(&releases, tick);
         let mut pack = self.release(&releases);
         self.put_drops(tick, &mut pack);
+        self.due.put_tick(tick, self.pack_number);
         let flight = Flight {
             number: self.pack_number,
             calls: VecDeque::new(),

@@ -188,6 +188,7 @@ impl Core {
         }
         self.tell_drops_again();
         self.forget_unproved_holds();
+        self.due.forget_unacknowledged(self.acked_pack);
         self.acked_pack = self.pack_number;
         self.pack_number += 1;
         self.settled.wait_for(self.pack_number);
