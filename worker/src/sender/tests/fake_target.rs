@@ -32,10 +32,10 @@ pub(super) enum Mood {
     Primary,
     /// Every third call or so is refused, broken off midway, or answered too late.
     Flaky,
-    /// Somebody else writes three messages behind the first call.
-    Shared,
     /// It does not know the collection of this id.
     Lacks(i64),
+    /// Between the first two calls, which there are because calls are small, somebody else writes this many messages.
+    Shared(u64),
 }
 
 pub(super) struct State {
@@ -46,6 +46,8 @@ pub(super) struct State {
     pub clock_ms: Option<u64>,
     /// Calls that were refused because they lay too far ahead of its clock.
     pub too_early: usize,
+    /// Somebody else's messages, so far.
+    pub foreign: u64,
     /// Flushes of a collection.
     pub flushes: usize,
     random: Random,
@@ -68,6 +70,7 @@ impl FakeTarget {
             calls: 0,
             clock_ms: None,
             too_early: 0,
+            foreign: 0,
             flushes: 0,
             random: Random::new(7),
             written: 0,
@@ -113,11 +116,13 @@ impl FakeTarget {
             state.too_early += 1;
             return Ok(refusal(65535, "SegmentIDAllocator failRemainRequest"));
         }
+        if let (Mood::Shared(messages), 1) = (state.mood, state.calls) {
+            state.foreign = messages;
+        }
         state.calls += 1;
         state.written += request.msgs.len() as u64;
         state.target.execute(&request, usize::MAX);
-        let foreign = if state.mood == Mood::Shared && state.calls > 1 { 3 } else { 0 };
-        let position = base64_of(&(state.written + foreign).to_le_bytes());
+        let position = base64_of(&(state.written + state.foreign).to_le_bytes());
         Ok(ReplicateMessageResponse { status: Some(MilvusStatus::default()), position })
     }
 }
@@ -191,6 +196,9 @@ impl tonic::codegen::Service<http::Request<Body>> for FakeTarget {
             if request.uri().path().ends_with("/AllocTimestamp") {
                 let codec = ProstCodec::<AllocTimestampResponse, AllocTimestampRequest>::default();
                 return Ok(Grpc::new(codec).unary(Clock(handler.0), request).await);
+            }
+            if !request.uri().path().ends_with("/ReplicateMessage") {
+                return Ok(Status::unimplemented("not modelled").into_http());
             }
             let codec = ProstCodec::<ReplicateMessageResponse, ReplicateMessageRequest>::default();
             Ok(Grpc::new(codec).max_decoding_message_size(64 << 20).unary(handler, request).await)
