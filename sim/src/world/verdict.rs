@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harrier_coordinator::registry::{SenderId, ShardId, ShardPhase, State, TaskState};
+use harrier_coordinator::registry::{SenderId, ShardId, ShardPhase, ShardState, State, TaskState};
 
 use super::{WORKERS, World};
 
@@ -47,7 +47,9 @@ impl World {
         if !self.random.chance(3) {
             return;
         }
-        for (shard_id, shard) in &self.group.state.shards {
+        // What is sent again may show an older state for a moment, and an owner goes back to a remembered window unasked.
+        let goes_once = |shard: &ShardState| shard.replay_until == 0 && shard.windows.is_empty();
+        for (shard_id, shard) in self.group.state.shards.iter().filter(|(_, shard)| goes_once(shard)) {
             let channel = &self.targets.channels[&shard.sender_id];
             let number = usize::try_from(shard.source_collection_id - 1_000).unwrap();
             if let Some(absent) = channel.not_there(number, shard.confirmed) {

@@ -68,7 +68,9 @@ impl Core {
         }
         // The source has handed it out, so ticks may go there. Not observed before: the horizon follows.
         self.clock.observe(self.due.tick);
-        Some(self.due.tick.max(self.clock.clock() + 1))
+        let tick = self.due.tick.max(self.clock.clock() + 1);
+        // Rows may go with it, so the target's clock has to be near.
+        (tick <= self.ceiling).then_some(tick)
     }
 }
 

@@ -204,7 +204,8 @@ async fn a_stop_begins_no_call() {
     let bench = Bench::start(7, Mood::Well, 0).await;
     bench.beat_until("a call", |bench| bench.calls() > 0).await;
     bench.lease.end();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // A call that was on its way has ended then: twice its timeout.
+    tokio::time::sleep(Duration::from_millis(400)).await;
     let calls = bench.calls();
     // As a worker that was frozen learns it: the senders are gone, then the lease is there again.
     let stopped = bench.sender.stop();

@@ -3,6 +3,9 @@
 use super::super::super::{Appetite, ReaderPlan};
 use super::{World, number, tell};
 
+/// Messages that a reader hands over at once.
+const BATCH_MAX: usize = 30;
+
 impl World {
     pub(super) fn read(&mut self) {
         let plans = self.core.readers();
@@ -11,16 +14,16 @@ impl World {
         }
         let plan = plans[self.random.index(plans.len())].clone();
         // The most is the calmest.
-        let count = 30 - self.random.index(30);
+        let count = BATCH_MAX - self.random.index(BATCH_MAX);
         self.read_some(&plan, count);
     }
 
     /// Everything that there is for all readers, as far as they take it.
     pub(super) fn read_all(&mut self) {
-        for _ in 0..3 {
+        for _ in 0..20 {
             let mut read = 0;
             for plan in self.core.readers() {
-                read += self.read_some(&plan, usize::MAX);
+                read += self.read_some(&plan, BATCH_MAX);
             }
             if read == 0 {
                 return;
