@@ -69,22 +69,6 @@ fn shard(sender_id: &str) -> ShardState {
 }
 
 fn sender(channel: usize) -> Sender {
-    Sender {
-        target_id: "t".to_owned(),
-        target_pchannel: format!("by-dev-rootcoord-dml_{channel}"),
-        owner: None,
-        last_owner: None,
-        epoch: 1,
-        input_version: 1,
-        settled_version: 0,
-        clock: 0,
-        horizon: 0,
-        takeover_clock: 0,
-        unclean: false,
-        stopped: true,
-        tick: 0,
-        due_tick: 0,
-        due_version: 0,
-        ticked_version: 0,
-    }
+    let target_pchannel = format!("by-dev-rootcoord-dml_{channel}");
+    Sender { epoch: 1, input_version: 1, ..Sender::new("t", &target_pchannel) }
 }

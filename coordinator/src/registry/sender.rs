@@ -64,6 +64,28 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// That of a pchannel to which nobody ever wrote: there is no final word to wait for.
+    pub fn new(target_id: &str, target_pchannel: &str) -> Self {
+        Self {
+            target_id: target_id.to_owned(),
+            target_pchannel: target_pchannel.to_owned(),
+            owner: None,
+            last_owner: None,
+            epoch: 0,
+            input_version: 0,
+            settled_version: 0,
+            clock: 0,
+            horizon: 0,
+            takeover_clock: 0,
+            unclean: false,
+            stopped: true,
+            tick: 0,
+            due_tick: 0,
+            due_version: 0,
+            ticked_version: 0,
+        }
+    }
+
     /// Whether a collection on its pchannel still waits for its first tick.
     pub const fn owes_tick(&self) -> bool {
         self.ticked_version < self.due_version

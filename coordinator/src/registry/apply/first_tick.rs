@@ -16,23 +16,6 @@ pub(super) fn owe(state: &mut State, sender_id: &str, tick: u64, changed: &mut C
 
 /// The sender of a target's pchannel, if there is none yet.
 pub(super) fn add_sender(state: &mut State, target_id: &str, target_pchannel: &str) {
-    state.senders.entry(sender_id(target_id, target_pchannel)).or_insert_with(|| Sender {
-        target_id: target_id.to_owned(),
-        target_pchannel: target_pchannel.to_owned(),
-        owner: None,
-        last_owner: None,
-        epoch: 0,
-        input_version: 0,
-        settled_version: 0,
-        clock: 0,
-        horizon: 0,
-        takeover_clock: 0,
-        unclean: false,
-        // Nobody ever wrote: there is no final word to wait for.
-        stopped: true,
-        tick: 0,
-        due_tick: 0,
-        due_version: 0,
-        ticked_version: 0,
-    });
+    let sender_id = sender_id(target_id, target_pchannel);
+    state.senders.entry(sender_id).or_insert_with(|| Sender::new(target_id, target_pchannel));
 }
