@@ -6,10 +6,11 @@
 //! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `drops`, `unfinished`, `broken_off`, `round`, `task_loop`, `watcher`, `supervisor`.
+//! of object each), `drops`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`, `watcher`, `supervisor`.
 
 mod broken_off;
 mod collections;
+mod confirmed;
 mod databases;
 mod drops;
 mod milvus_target;
@@ -36,6 +37,6 @@ mod tests;
 pub use milvus_target::{CountCalls, MilvusConnector};
 pub use ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
 pub use problem::Problem;
-pub use registry_port::RegistryPort;
+pub(crate) use registry_port::RegistryPort;
 pub use supervisor::{CatalogSync, Options};
 pub use watcher::{SourceState, SourceWatcher};

@@ -7,22 +7,23 @@ use async_trait::async_trait;
 
 use super::Problem;
 use super::ports::{Coordination, DropWork, creations_of};
-use crate::leader::{LeaderView, TaskReason};
+use crate::leader::{LeaderView, LeadershipCheck, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{
     CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
 };
 
 /// The registry and the leader's view.
-pub struct RegistryPort {
+pub(crate) struct RegistryPort {
     registry: Registry,
     view: LeaderView,
+    check: LeadershipCheck,
 }
 
 impl RegistryPort {
-    /// Both belong to the leader on this node.
-    pub const fn new(registry: Registry, view: LeaderView) -> Self {
-        Self { registry, view }
+    /// All belong to the leader on this node.
+    pub(crate) const fn new(registry: Registry, view: LeaderView, check: LeadershipCheck) -> Self {
+        Self { registry, view, check }
     }
 }
 
@@ -69,7 +70,7 @@ impl Coordination for RegistryPort {
     }
 
     async fn linearizable(&self) -> Result<(), Problem> {
-        self.registry.linearizable().await.map_err(problem)
+        self.check.confirm().await.map_err(|error| Problem::transient(error.to_string()))
     }
 
     async fn propose(&self, command: Command) -> Result<Reply, Problem> {

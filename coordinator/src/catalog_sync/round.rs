@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
 
 use super::collections::{self, Bringing};
+use super::confirmed::ConfirmedTarget;
 use super::drops::{self, Held};
 use super::names::TargetName;
 use super::partitions::{self, Creating, PartitionRules};
@@ -69,7 +70,10 @@ pub(super) async fn run(
     let plan = plan(&task.spec, &selection, snapshot, &mappings);
     let target = match &memory.target {
         Some(target) => target.clone(),
-        None => memory.target.insert(tools.connector.connect(task).await?).clone(),
+        None => {
+            let target = tools.connector.connect(task).await?;
+            memory.target.insert(Arc::new(ConfirmedTarget::new(target, tools.coordination.clone()))).clone()
+        }
     };
     let unfinished = unfinished::gone(coordination, &task.id, snapshot);
     if !unfinished.is_empty() {

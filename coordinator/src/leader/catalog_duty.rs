@@ -6,6 +6,7 @@ use std::time::Duration;
 use harrier_milvus::catalog::CatalogClient;
 
 use super::leadership::LeaderParts;
+use super::leadership_check::LeadershipCheck;
 use crate::catalog_sync::{CatalogSync, MilvusConnector, Options, RegistryPort, SourceWatcher};
 use crate::registry::Task;
 use crate::target_endpoint;
@@ -27,7 +28,7 @@ pub(super) struct CatalogDuty {
 }
 
 impl CatalogDuty {
-    pub(super) fn begin(parts: &LeaderParts, catalog: &CatalogParts) -> Self {
+    pub(super) fn begin(parts: &LeaderParts, catalog: &CatalogParts, check: LeadershipCheck) -> Self {
         let watcher = SourceWatcher::start(Arc::clone(&catalog.client), catalog.poll);
         let (sealer, timeouts) = (parts.sealer.clone(), parts.timeouts);
         let endpoint = move |task: &Task| {
@@ -37,7 +38,7 @@ impl CatalogDuty {
         let count = move |task_id: &str, api_type| view.count_api_call(task_id, api_type);
         let connector = MilvusConnector::new(endpoint, count);
         let sync = CatalogSync::start(Options {
-            coordination: Arc::new(RegistryPort::new(parts.registry.clone(), parts.view.clone())),
+            coordination: Arc::new(RegistryPort::new(parts.registry.clone(), parts.view.clone(), check)),
             source: Arc::clone(&catalog.client) as _,
             source_state: watcher.state(),
             connector: Arc::new(connector),

@@ -69,8 +69,7 @@ pub(crate) mod simulated {
 pub(crate) use board::split_sender_id;
 pub(crate) use catalog_duty::CatalogParts;
 pub(crate) use leadership::{LeaderParts, Leadership};
-#[cfg(test)]
-pub(crate) use leadership_check::LeadershipCheck as LeadershipCheckForTests;
+pub(crate) use leadership_check::LeadershipCheck;
 pub(crate) use leading::Times;
 pub(crate) use sessions::Sessions;
 pub(crate) use warnings::warnings_of;

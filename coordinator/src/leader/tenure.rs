@@ -63,12 +63,14 @@ impl Leader {
         let registry = parts.registry.clone();
         leader.spawn(questions.answer(move || {
             let registry = registry.clone();
-            async move { registry.linearizable().await.is_ok() }
+            async move { registry.linearizable_in(term).await.is_ok() }
         }));
         leader.spawn(assign::run(Arc::clone(&leader.leading), leader.cancel.clone()));
         leader.spawn(commit::run(Arc::clone(&leader.leading), leader.cancel.clone()));
         parts.view.install(Some(shared));
-        leader.catalog = parts.catalog.as_ref().map(|catalog| CatalogDuty::begin(parts, catalog));
+        let check = &leader.leading.check;
+        leader.catalog =
+            parts.catalog.as_ref().map(|catalog| CatalogDuty::begin(parts, catalog, check.clone()));
         tracing::info!(term, "this coordinator leads");
         leader
     }

@@ -183,6 +183,17 @@ impl Registry {
             .unwrap_or_else(|_| Err(self.too_late()))
     }
 
+    /// As [`Registry::linearizable`], and this node has led without a break since `term` began: what it decided in
+    /// that term still stands.
+    pub async fn linearizable_in(&self, term: u64) -> Result<(), ProposeError> {
+        self.linearizable().await?;
+        let now = self.inner.raft.metrics().borrow().current_term;
+        if now == term {
+            return Ok(());
+        }
+        Err(ProposeError::Unavailable { reason: format!("term {term} is over, this is term {now}") })
+    }
+
     async fn confirm(&self) -> Result<(), ProposeError> {
         loop {
             match self.inner.raft.ensure_linearizable().await {

@@ -113,6 +113,12 @@ pub enum ClientError {
         /// Whether the call may have been executed in part.
         outcome_unknown: bool,
     },
+    /// Whoever is in front of the target let nothing through: it must not be changed from here at present.
+    #[error("the target was not asked: {reason}")]
+    NotAsked {
+        /// Why not.
+        reason: String,
+    },
     /// An answer that lacks what it must hold.
     #[error("the target's answer is malformed: {reason}")]
     Malformed {
@@ -125,9 +131,10 @@ impl ClientError {
     /// Who can make this error go away.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unavailable { .. } | Self::Deadline { .. } | Self::NoSegment { .. } => {
-                ErrorClass::Transient
-            }
+            Self::Unavailable { .. }
+            | Self::Deadline { .. }
+            | Self::NoSegment { .. }
+            | Self::NotAsked { .. } => ErrorClass::Transient,
             Self::Rejected { retriable: true, .. } => ErrorClass::Transient,
             Self::Endpoint { .. }
             | Self::NotStandby { .. }

@@ -40,6 +40,9 @@ struct Inner {
     failing_proposal: Option<usize>,
     /// From this proposal on this node does not lead: nothing is applied.
     deposed_at: Option<usize>,
+    /// From this call of the target on, too; and what was changed after it.
+    deposed_at_call: Option<usize>,
+    changed_while_deposed: usize,
 }
 
 #[derive(Clone)]
@@ -168,8 +171,18 @@ impl World {
         self.inner().deposed_at = Some(number);
     }
 
+    /// While this call of the target is on its way, another leader is elected.
+    pub(super) fn lose_leadership_at_call(&self, number: usize) {
+        self.inner().deposed_at_call = Some(number);
+    }
+
+    pub(super) fn changed_while_deposed(&self) -> usize {
+        self.inner().changed_while_deposed
+    }
+
     pub(super) fn lead_again(&self) {
-        self.inner().deposed_at = None;
+        let mut inner = self.inner();
+        (inner.deposed_at, inner.deposed_at_call) = (None, None);
     }
 
     pub(super) fn living(&self, collection: i64, ids: &[i64]) {
@@ -220,6 +233,15 @@ impl World {
         self.inner().collections.keys().map(|(db, name)| format!("{db}.{name}")).collect()
     }
 
+    /// A call that changes the target.
+    fn change<T>(&self, effect: impl FnOnce(&mut Inner) -> Result<T, ClientError>) -> Result<T, ClientError> {
+        self.call(|inner| {
+            let deposed = inner.deposed_at_call.is_some_and(|call| inner.calls > call + 1);
+            inner.changed_while_deposed += usize::from(deposed);
+            effect(inner)
+        })
+    }
+
     /// Has its effect, and may lose its answer.
     fn call<T>(&self, effect: impl FnOnce(&mut Inner) -> Result<T, ClientError>) -> Result<T, ClientError> {
         let mut inner = self.inner();
@@ -254,7 +276,7 @@ impl TargetCatalog for World {
 
     async fn create_database(&self, db: &str, _at: Timestamp) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             inner.databases.insert(db.to_owned());
             Ok(())
         })
@@ -267,7 +289,7 @@ impl TargetCatalog for World {
 
     async fn create_collection(&self, new: &NewCollection) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             if new.db != "default" && !inner.databases.contains(&new.db) {
                 return Err(ClientError::NotFound { what: Missing::Database, reason: new.db.clone() });
             }
@@ -311,7 +333,7 @@ impl TargetCatalog for World {
         at: Timestamp,
     ) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             inner.found(db, collection)?;
             let partition = Partition { name: name.to_owned(), id: inner.new_id(), created_timestamp: at };
             let (_, partitions) =
@@ -344,7 +366,7 @@ impl TargetCatalog for World {
         _at: Timestamp,
     ) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             inner.found(db, from)?;
             if inner.found(db, to).is_ok() {
                 return Err(ClientError::AlreadyExists { reason: to.into() });
@@ -359,7 +381,7 @@ impl TargetCatalog for World {
 
     async fn drop_collection(&self, db: &str, name: &str, _at: Timestamp) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             inner.found(db, name)?;
             assert!(name.starts_with("_harrier_drop_"), "dropped by a name that anybody may take");
             inner.collections.remove(&(db.to_owned(), name.to_owned()));
@@ -375,7 +397,7 @@ impl TargetCatalog for World {
         _at: Timestamp,
     ) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             if inner.loaded_partitions.contains(name) {
                 let reason = "partition cannot be dropped, partition is loaded".to_owned();
                 return Err(ClientError::Rejected {
@@ -400,7 +422,7 @@ impl TargetCatalog for World {
         _at: Timestamp,
     ) -> Result<(), ClientError> {
         self.maybe_hang().await;
-        self.call(|inner| {
+        self.change(|inner| {
             inner.loaded_partitions.remove(name);
             Ok(())
         })
@@ -486,6 +508,7 @@ impl World {
     fn is_deposed(&self) -> bool {
         let inner = self.inner();
         inner.deposed_at.is_some_and(|at| inner.proposals > at)
+            || inner.deposed_at_call.is_some_and(|call| inner.calls > call)
     }
 
     fn propose_fails(&self) -> Option<Problem> {

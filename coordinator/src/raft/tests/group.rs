@@ -87,13 +87,18 @@ async fn all_may_stop_and_start_again() {
     }
     let leader = group.leader().await;
     assert_eq!(group.node(leader).registry().read(|state| state.tasks.len()), 5);
+    // What was decided in a term that is over is not confirmed by a later one.
+    let registry = group.node(leader).registry();
+    let term = registry.status().term;
+    assert!(registry.linearizable_in(term).await.is_ok());
+    assert!(registry.linearizable_in(term - 1).await.is_err());
     assert_eq!(group.node(leader).registry().read(|state| state.member_ids.clone()), [1, 2, 3].into());
     group.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_reads_share_few_rounds_of_the_group() {
-    use crate::leader::LeadershipCheckForTests as LeadershipCheck;
+    use crate::leader::LeadershipCheck;
 
     let group = Group::of(3).await;
     let leader = group.node(group.leader().await).registry().clone();
