@@ -38,6 +38,7 @@ pub(crate) fn may_be_about_messages(error: &ClientError) -> bool {
         | ClientError::Unsupported { .. }
         | ClientError::Unavailable { .. }
         | ClientError::Deadline { .. }
+        | ClientError::NotAsked { .. }
         | ClientError::AlreadyExists { .. }
         | ClientError::Schema { .. }
         | ClientError::Malformed { .. } => false,
