@@ -201,5 +201,6 @@ fn mapping(
         shards,
         partitions,
         dropped: false,
+        generation: 0,
     }
 }

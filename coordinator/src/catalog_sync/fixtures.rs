@@ -164,5 +164,6 @@ pub(super) fn mapping_of(source: &SourceCollection) -> CollectionMapping {
         shards: shards.collect(),
         partitions: partitions.collect(),
         dropped: false,
+        generation: 0,
     }
 }

@@ -168,20 +168,7 @@ async fn a_name_waits_until_the_rows_of_its_former_holder_have_left() {
 }
 
 fn settled(sender_id: &str, sender: &Sender) -> SenderCheckpoint {
-    SenderCheckpoint {
-        sender_id: sender_id.to_owned(),
-        epoch: sender.epoch,
-        input_version: sender.input_version,
-        clock: 1,
-        horizon: 1,
-        takeover_clock: 1,
-        tick: 1,
-        stopped: false,
-        shards: Vec::new(),
-        settled_version: sender.input_version,
-        told_drops: Vec::new(),
-        ticked_version: 0,
-    }
+    SenderCheckpoint { settled_version: sender.input_version, ..SenderCheckpoint::silent(sender_id, sender) }
 }
 
 #[tokio::test(start_paused = true)]

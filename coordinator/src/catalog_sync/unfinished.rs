@@ -100,6 +100,7 @@ fn dropped_mapping(creation: &PendingCreation, found: &CollectionDescription) ->
         shards: found.shards.iter().map(pair).collect(),
         partitions: Default::default(),
         dropped: true,
+        generation: 0,
     }
 }
 

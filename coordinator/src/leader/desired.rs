@@ -247,6 +247,7 @@ fn shard_of(
         ignore_partition: task.spec.target.ignore_partition,
         buffer_period_ms: u64::from(task.spec.buffer_period_s) * 1_000,
         buffer_bytes: task.spec.buffer_bytes,
+        mapping_generation: mapping.generation,
     }
 }
 

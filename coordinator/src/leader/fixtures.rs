@@ -90,6 +90,7 @@ pub(crate) fn map_collection(task_id: &str, source_id: i64, pchannel: u32) -> Co
             }],
             partitions: BTreeMap::from([(source_id + 1, partition)]),
             dropped: false,
+            generation: 0,
         }),
     }
 }
@@ -107,18 +108,8 @@ pub(crate) fn assign(state: &mut State, sender_id: &str, owner: Option<&str>) {
 pub(crate) fn first_tick(state: &mut State, sender_id: &str) {
     let sender = &state.senders[sender_id];
     let checkpoint = SenderCheckpoint {
-        sender_id: sender_id.to_owned(),
-        epoch: sender.epoch,
-        input_version: sender.input_version,
-        clock: 0,
-        horizon: 0,
-        takeover_clock: 0,
-        tick: 0,
-        stopped: false,
-        shards: Vec::new(),
-        settled_version: 0,
-        told_drops: Vec::new(),
         ticked_version: sender.due_version,
+        ..SenderCheckpoint::silent(sender_id, sender)
     };
     commit(state, Command::Checkpoint { senders: vec![checkpoint] });
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+use super::Sender;
 use super::{DropId, SenderId, ShardId};
 
 /// Progress of one shard.
@@ -79,4 +81,25 @@ pub struct SenderCheckpoint {
     /// The `due_version` of the sender that has got its tick; 0 = none yet.
     #[serde(default)]
     pub ticked_version: u64,
+}
+
+#[cfg(test)]
+impl SenderCheckpoint {
+    /// What the present owner of a sender reports when it has nothing to say.
+    pub(crate) fn silent(sender_id: &str, sender: &Sender) -> Self {
+        Self {
+            sender_id: sender_id.to_owned(),
+            epoch: sender.epoch,
+            input_version: sender.input_version,
+            clock: 0,
+            horizon: 0,
+            takeover_clock: 0,
+            tick: 0,
+            stopped: false,
+            shards: Vec::new(),
+            settled_version: 0,
+            told_drops: Vec::new(),
+            ticked_version: 0,
+        }
+    }
 }

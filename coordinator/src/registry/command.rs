@@ -82,6 +82,12 @@ pub enum Command {
         /// The mapping.
         mapping: Box<CollectionMapping>,
     },
+    /// Somebody dropped a collection, or partitions of it, at the target, and it is there again: all of it is copied
+    /// anew, from where it begins at the source. Nothing is dropped.
+    RemapCollection {
+        /// The new mapping; its generation is one more than that of the one which it replaces.
+        mapping: Box<CollectionMapping>,
+    },
     /// Adds partitions (also dropped ones) to a mapping.
     MapPartitions {
         /// The task.

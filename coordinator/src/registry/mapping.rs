@@ -67,4 +67,11 @@ pub struct CollectionMapping {
     pub partitions: BTreeMap<i64, PartitionMapping>,
     /// Gone from the source: its shards are no longer inputs.
     pub dropped: bool,
+    /// How often it was mapped anew, because somebody had dropped it or a partition of it at the target.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub generation: u32,
+}
+
+const fn is_first(generation: &u32) -> bool {
+    *generation == 0
 }

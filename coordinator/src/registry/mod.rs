@@ -22,7 +22,7 @@ pub use command::{Assign, Command, Entry, Refusal, Reply};
 pub use creation::{CreatedPartition, PendingCreation, UnfinishedCreation};
 pub use mapping::{CollectionMapping, PartitionMapping, ShardPair};
 pub use parting::{Parting, PartingId, parting_id};
-pub use pending_drop::{DropId, DropStage, DroppedPartition, PendingDrop, drop_id};
+pub use pending_drop::{DropId, DropStage, DroppedPartition, PendingDrop, drop_id, lost_id};
 pub use sealed::Sealed;
 pub use sender::{Sender, SenderId, ShardId, ShardPhase, ShardState, sender_id, shard_id};
 pub use state::State;

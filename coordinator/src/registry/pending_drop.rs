@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Sender, SenderId, State, TaskId, TaskState};
+use super::{CollectionMapping, Sender, SenderId, State, TaskId, TaskState};
 
-/// `{source collection}/{task}` or `{source collection}.{source partition}/{task}`
+/// `{source collection}/{task}` or `{source collection}.{source partition}/{task}`; with `{generation}#` before it: of
+/// what was lost ([`lost_id`]).
 pub type DropId = String;
 
 /// The id of the drop of a collection, or of one of its partitions.
@@ -18,6 +19,13 @@ pub fn drop_id(task_id: &str, source_collection_id: i64, source_partition_id: Op
         Some(partition) => format!("{source_collection_id}.{partition}/{task_id}"),
         None => format!("{source_collection_id}/{task_id}"),
     }
+}
+
+/// The id of the end of what an earlier mapping named, and somebody dropped at the target: no drop of the source, but
+/// the target's data nodes have to learn of it all the same.
+pub fn lost_id(mapping: &CollectionMapping, source_partition_id: Option<i64>) -> DropId {
+    let id = drop_id(&mapping.task_id, mapping.source_id, source_partition_id);
+    format!("{}#{id}", mapping.generation)
 }
 
 /// The partition that a drop is about.

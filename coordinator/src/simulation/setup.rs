@@ -68,6 +68,7 @@ pub fn map_collection(
             shards: vec![pair],
             partitions,
             dropped: false,
+            generation: 0,
         }),
     }
 }

@@ -217,6 +217,7 @@ fn mapping(task_id: &str) -> CollectionMapping {
         }],
         partitions: BTreeMap::new(),
         dropped: false,
+        generation: 0,
     }
 }
 

@@ -88,8 +88,15 @@ pub(super) fn map_collection() -> Command {
             }],
             partitions: BTreeMap::from([(45, partition)]),
             dropped: false,
+            generation: 0,
         }),
     }
+}
+
+fn remap_collection() -> Command {
+    let Command::MapCollection { mut mapping } = map_collection() else { unreachable!() };
+    (mapping.target_id, mapping.generation) = (443, 1);
+    Command::RemapCollection { mapping }
 }
 
 pub(super) fn checkpoint(clock: u64) -> Command {
@@ -188,12 +195,14 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             },
         ),
         ("forget_parting", Command::ForgetParting { parting_id: parting_id("a", 1_700_000_000_000) }),
+        ("remap_collection", remap_collection()),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
         match command {
             Command::CreateTask { .. }
             | Command::MapCollection { .. }
+            | Command::RemapCollection { .. }
             | Command::MapPartitions { .. }
             | Command::TaskStarted { .. }
             | Command::AssignSenders { .. }

@@ -2,7 +2,7 @@
 
 use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
 use super::creations;
-use super::inputs::{ChangedInputs, begin_drops, remove, senders_of_mapping, shards_of_mapping};
+use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping, shards_of_mapping};
 
 pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64) -> Reply {
     if !state.tasks.contains_key(task_id) {
@@ -26,13 +26,7 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
     }
     // Its partitions go with it, also those that are not mapped yet.
     creations::forget(state, task_id, Some(source_collection_id));
-    state.drops.retain(|_, drop| {
-        let of_it = drop.task_id == task_id && drop.source_collection_id == source_collection_id;
-        if of_it {
-            drop.senders.keys().for_each(|sender_id| changed.note(sender_id));
-        }
-        !of_it
-    });
+    end_drops(state, &mapping, &mut changed);
     let senders = senders_of_mapping(state, &mapping);
     let id = drop_id(task_id, source_collection_id, None);
     begin_drops(state, vec![(id, pending(&mapping))], &senders, changed);

@@ -79,6 +79,7 @@ pub(super) fn mapping_of(task_id: &str, source_id: i64, pchannel: u32) -> Collec
         }],
         partitions: BTreeMap::new(),
         dropped: false,
+        generation: 0,
     }
 }
 
@@ -156,21 +157,7 @@ impl Bench {
 pub(super) struct Report(SenderCheckpoint);
 
 pub(super) fn report(state: &State) -> Report {
-    let sender = &state.senders[SENDER];
-    Report(SenderCheckpoint {
-        sender_id: SENDER.into(),
-        epoch: sender.epoch,
-        input_version: sender.input_version,
-        clock: 0,
-        horizon: 0,
-        takeover_clock: 0,
-        tick: 0,
-        stopped: false,
-        shards: Vec::new(),
-        settled_version: 0,
-        told_drops: Vec::new(),
-        ticked_version: 0,
-    })
+    Report(SenderCheckpoint::silent(SENDER, &state.senders[SENDER]))
 }
 
 /// The final report of the shard alone.

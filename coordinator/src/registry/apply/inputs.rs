@@ -51,6 +51,17 @@ pub(super) fn begin_drops(
     }
 }
 
+/// Forgets the drops of a collection's partitions, because the whole collection goes.
+pub(super) fn end_drops(state: &mut State, mapping: &CollectionMapping, changed: &mut ChangedInputs) {
+    state.drops.retain(|_, drop| {
+        let of_it = drop.task_id == mapping.task_id && drop.target_collection_id == mapping.target_id;
+        if of_it {
+            drop.senders.keys().for_each(|sender_id| changed.note(sender_id));
+        }
+        !of_it
+    });
+}
+
 /// Senders of one mapping.
 pub(super) fn senders_of_mapping(state: &State, mapping: &CollectionMapping) -> Vec<SenderId> {
     let Some(task) = state.tasks.get(&mapping.task_id) else { return Vec::new() };

@@ -29,18 +29,29 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
         return already_gone(state, &target_id, mapping);
     }
     let mut changed = ChangedInputs::default();
-    owe_first_ticks(state, &target_id, mapping, &mut changed);
+    begin(state, &target_id, mapping, paused, &mut changed);
+    changed.bump(state);
+    Reply::Done
+}
+
+/// Its shards begin, and the task has the mapping.
+pub(super) fn begin(
+    state: &mut State,
+    target_id: &str,
+    mapping: &CollectionMapping,
+    paused: bool,
+    changed: &mut ChangedInputs,
+) {
+    owe_first_ticks(state, target_id, mapping, changed);
     for pair in &mapping.shards {
-        let shard_id = shard_id(task_id, &pair.source_vchannel);
-        state.shards.insert(shard_id.clone(), new_shard(&target_id, mapping, pair));
+        let shard_id = shard_id(&mapping.task_id, &pair.source_vchannel);
+        state.shards.insert(shard_id.clone(), new_shard(target_id, mapping, pair));
         if !paused {
-            activate(state, &shard_id, &mut changed);
+            activate(state, &shard_id, changed);
         }
     }
-    changed.bump(state);
     remember(state, mapping);
     creations::end_mapped(state, mapping);
-    Reply::Done
 }
 
 /// The source dropped it before it was mapped, and the target has it: no row of it was ever sent, but it has to go.

@@ -19,6 +19,7 @@ mod map_partitions;
 mod members;
 mod overlap;
 mod pause_task;
+mod remap_collection;
 mod resume_task;
 mod settle_creation;
 mod task_started;
@@ -57,6 +58,7 @@ fn apply_command(state: &mut State, command: &Command) -> Reply {
         }
         Command::ForgetParting { parting_id } => delete_task::forget(state, parting_id),
         Command::MapCollection { mapping } => map_collection::apply(state, mapping),
+        Command::RemapCollection { mapping } => remap_collection::apply(state, mapping),
         Command::MapPartitions { task_id, source_collection_id, partitions } => {
             map_partitions::apply(state, task_id, *source_collection_id, partitions)
         }

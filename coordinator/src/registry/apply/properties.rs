@@ -23,6 +23,9 @@ fn command() -> impl Strategy<Value = Command> {
             let mapping = mapping_of(&id, collection, pchannel);
             Command::MapCollection { mapping: Box::new(CollectionMapping { dropped: gone == 0, ..mapping }) }
         }),
+        2 => (task_id(), collection.clone(), 0..2_u32, 0..3_u32, any::<bool>()).prop_map(
+            |(id, collection, pchannel, generation, other)| remap(&id, collection, pchannel, generation, other)
+        ),
         1 => (task_id(), collection.clone(), any::<bool>()).prop_map(|(id, collection, dropped)| {
             map_partition(id, collection, dropped)
         }),
@@ -82,6 +85,17 @@ fn map_partition(task_id: String, source_collection_id: i64, dropped: bool) -> C
         PartitionMapping { source_name: "p".into(), target_id: 5, target_name: "p".into(), dropped };
     let partitions = BTreeMap::from([(1, partition)]);
     Command::MapPartitions { task_id, source_collection_id, partitions }
+}
+
+/// The collection, or only its partition, was dropped at the target and created again.
+fn remap(task_id: &str, collection: i64, pchannel: u32, generation: u32, other: bool) -> Command {
+    let mut mapping = mapping_of(task_id, collection, pchannel);
+    mapping.generation = generation;
+    mapping.target_id += if other { i64::from(generation) } else { 0 };
+    let partition =
+        PartitionMapping { source_name: "p".into(), target_id: 6, target_name: "p".into(), dropped: false };
+    mapping.partitions.insert(1, partition);
+    Command::RemapCollection { mapping: Box::new(mapping) }
 }
 
 fn settle(task_id: &str, parting: bool, collection: i64, pchannel: u32) -> Command {
@@ -240,7 +254,19 @@ fn check_shards(before: &State, after: &State) {
 fn check_drops(before: &State, after: &State) {
     for (id, drop) in &after.drops {
         let mapping = &after.mappings[&drop.task_id][&drop.source_collection_id];
-        assert_eq!(drop.partition.is_none(), mapping.dropped, "of {id}");
+        if id.contains('#') {
+            let named =
+                |id: i64| mapping.partitions.values().any(|known| !known.dropped && known.target_id == id);
+            let is_lost = match &drop.partition {
+                None => drop.target_collection_id != mapping.target_id,
+                Some(partition) => {
+                    drop.target_collection_id != mapping.target_id || !named(partition.target_id)
+                }
+            };
+            assert!(is_lost && drop.stage == DropStage::Telling, "the target still has what {id} ends");
+        } else {
+            assert_eq!(drop.partition.is_none(), mapping.dropped, "of {id}");
+        }
         assert!(!drop.senders.is_empty());
         for (sender_id, version) in &drop.senders {
             assert!(*version <= after.senders[sender_id].input_version);
