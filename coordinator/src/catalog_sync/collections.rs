@@ -135,8 +135,8 @@ fn refuse_taken(
         )
     } else {
         format!(
-            "collection {own} cannot be created as {name}: that name is held by the copy of collection {} of the source, \
-             which was renamed; give this one another name with name_mapping",
+            "collection {own} cannot be created as {name}: that name is held by the copy of collection {} of the source; \
+             give this one another name with name_mapping",
             holder.source_id
         )
     }))

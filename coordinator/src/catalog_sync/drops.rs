@@ -5,13 +5,15 @@
 //! A collection first gets a hidden name that nobody else takes, and that name is dropped: a late call of a leader that
 //! was deposed cannot hit a collection that has taken the name since.
 
+use std::collections::BTreeSet;
+
 use harrier_milvus::catalog::CatalogSnapshot;
 use harrier_milvus::client::{ClientError, CollectionDescription};
 use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
 use super::names::TargetName;
-use super::plan::Plan;
+use super::plan::{Plan, Renamed};
 use super::ports::{Coordination, DropWork, SourceReads, TargetCatalog};
 use super::round::commit;
 use crate::registry::{Command, DroppedPartition, PendingDrop};
@@ -67,22 +69,33 @@ async fn same_source(
     ))
 }
 
-/// The objects whose names are not free yet.
-pub(super) struct Held(Vec<PendingDrop>);
+/// The objects whose names are not free yet: those that are dropped, and those that are to be renamed.
+pub(super) struct Held {
+    drops: Vec<PendingDrop>,
+    renamed: BTreeSet<TargetName>,
+}
 
 impl Held {
-    pub(super) fn new(work: &[DropWork]) -> Self {
-        Self(work.iter().map(|work| work.drop.clone()).collect())
+    pub(super) fn new(work: &[DropWork], renamed: &[Renamed<'_>]) -> Self {
+        let name = |one: &Renamed<'_>| TargetName {
+            db: one.mapping.target_db.clone(),
+            collection: one.mapping.target_name.clone(),
+        };
+        Self {
+            drops: work.iter().map(|work| work.drop.clone()).collect(),
+            renamed: renamed.iter().map(name).collect(),
+        }
     }
 
     pub(super) fn holds_collection(&self, name: &TargetName) -> bool {
-        self.0.iter().any(|drop| {
+        let is_left = |drop: &PendingDrop| {
             drop.partition.is_none() && drop.target_db == name.db && drop.target_name == name.collection
-        })
+        };
+        self.renamed.contains(name) || self.drops.iter().any(is_left)
     }
 
     pub(super) fn holds_partition(&self, source_collection_id: i64, name: &str) -> bool {
-        self.0.iter().any(|drop| {
+        self.drops.iter().any(|drop| {
             let partition = drop.partition.as_ref().filter(|partition| partition.target_name == name);
             drop.source_collection_id == source_collection_id && partition.is_some()
         })
@@ -136,11 +149,13 @@ fn hidden_name(target_collection_id: i64) -> String {
     format!("_harrier_drop_{target_collection_id}")
 }
 
-async fn by_id(
+/// A collection of the target, whatever its name is; `None` if it does not have it.
+pub(super) async fn by_id(
     target: &dyn TargetCatalog,
-    drop: &PendingDrop,
+    db: &str,
+    target_collection_id: i64,
 ) -> Result<Option<CollectionDescription>, Problem> {
-    match target.describe_collection_by_id(&drop.target_db, drop.target_collection_id).await {
+    match target.describe_collection_by_id(db, target_collection_id).await {
         Ok(found) => Ok(Some(found)),
         Err(ClientError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
@@ -148,7 +163,8 @@ async fn by_id(
 }
 
 async fn collection(target: &dyn TargetCatalog, drop: &PendingDrop, at: Timestamp) -> Result<(), Problem> {
-    let Some(found) = by_id(target, drop).await? else { return Ok(()) };
+    let by_id = || by_id(target, &drop.target_db, drop.target_collection_id);
+    let Some(found) = by_id().await? else { return Ok(()) };
     let (db, hidden) = (&drop.target_db, hidden_name(drop.target_collection_id));
     if found.name != hidden {
         target.rename_collection(db, &found.name, &hidden, at).await?;
@@ -160,7 +176,7 @@ async fn collection(target: &dyn TargetCatalog, drop: &PendingDrop, at: Timestam
         return Err(Problem::transient("another collection had its hidden name"));
     }
     target.drop_collection(db, &hidden, at).await?;
-    match by_id(target, drop).await? {
+    match by_id().await? {
         None => Ok(()),
         Some(_) => Err(Problem::transient("the target still has it")),
     }
@@ -172,8 +188,8 @@ async fn partition(
     partition: &DroppedPartition,
     at: Timestamp,
 ) -> Result<(), Problem> {
-    let Some(collection) = by_id(target, drop).await? else { return Ok(()) };
     let db = &drop.target_db;
+    let Some(collection) = by_id(target, db, drop.target_collection_id).await? else { return Ok(()) };
     let there = target.partitions(db, &collection.name).await?;
     let Some(found) = there.iter().find(|found| found.id == partition.target_id) else { return Ok(()) };
     if target.drop_partition(db, &collection.name, &found.name, at).await.is_err() {

@@ -6,7 +6,8 @@
 //! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `drops`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`, `watcher`, `supervisor`.
+//! of object each), `drops`, `renames`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`, `watcher`,
+//! `supervisor`.
 
 mod broken_off;
 mod collections;
@@ -20,6 +21,7 @@ mod plan;
 mod ports;
 mod problem;
 mod registry_port;
+mod renames;
 mod round;
 mod schema;
 mod selection;

@@ -16,6 +16,8 @@ pub(super) struct Plan<'a> {
     pub(super) gone: Vec<i64>,
     /// Mapped partitions that are gone from the source, of collections that are there: source collection, and ids.
     pub(super) gone_partitions: Vec<(i64, BTreeSet<i64>)>,
+    /// Mapped collections that have another name now.
+    pub(super) renamed: Vec<Renamed<'a>>,
     /// Collections without a mapping, oldest first.
     pub(super) collections: Vec<Wanted<'a>>,
     /// New partitions of mapped collections: source collection, and partition ids.
@@ -33,11 +35,31 @@ pub(super) struct Wanted<'a> {
     pub(super) positions: BTreeMap<String, String>,
 }
 
+/// A mapped collection that got another name at the source.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Renamed<'a> {
+    pub(super) source: &'a SourceCollection,
+    /// Under its old names.
+    pub(super) mapping: CollectionMapping,
+    /// Its new name at the target.
+    pub(super) target_name: String,
+}
+
+/// What the registry knows of the source's collections.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The task's own mappings, by source collection, also dropped ones.
+    pub(super) mappings: &'a BTreeMap<i64, CollectionMapping>,
+    /// What other tasks copy to the same target.
+    pub(super) mapped_by_others: &'a BTreeSet<i64>,
+}
+
 impl Plan<'_> {
     /// Whether anything has to be done at the target or in the registry.
     pub(super) fn is_empty(&self) -> bool {
         self.gone.is_empty()
             && self.gone_partitions.is_empty()
+            && self.renamed.is_empty()
             && self.collections.is_empty()
             && self.partitions.is_empty()
     }
@@ -47,9 +69,10 @@ pub(super) fn plan<'a>(
     spec: &TaskSpec,
     selection: &Selection,
     snapshot: &'a CatalogSnapshot,
-    mappings: &BTreeMap<i64, CollectionMapping>,
+    known: Known<'_>,
 ) -> Plan<'a> {
     let mut plan = Plan::default();
+    let mappings = known.mappings;
     for (id, mapping) in mappings.iter().filter(|(_, mapping)| !mapping.dropped) {
         if !snapshot.is_alive(*id) {
             plan.gone.push(*id);
@@ -62,10 +85,16 @@ pub(super) fn plan<'a>(
             if !new.is_empty() {
                 plan.partitions.push((source, new));
             }
+            match renamed(spec, source, mapping) {
+                Ok(renamed) => plan.renamed.extend(renamed),
+                Err(problem) => plan.problems.push(problem),
+            }
         }
     }
     for source in snapshot.collections.values() {
-        let is_new = source.state == ObjectState::Created && !mappings.contains_key(&source.id);
+        // What another task copies stays with that one, whatever its name is now.
+        let is_known = mappings.contains_key(&source.id) || known.mapped_by_others.contains(&source.id);
+        let is_new = source.state == ObjectState::Created && !is_known;
         if !is_new || !database_is_there(snapshot, source) {
             continue;
         }
@@ -83,6 +112,25 @@ pub(super) fn plan<'a>(
     plan.collections.sort_by_key(|wanted| (wanted.source.created_ts, wanted.source.id));
     refuse_shared_names(&mut plan);
     plan
+}
+
+fn renamed<'a>(
+    spec: &TaskSpec,
+    source: &'a SourceCollection,
+    mapping: &CollectionMapping,
+) -> Result<Option<Renamed<'a>>, Problem> {
+    if source.db_name.is_empty() {
+        return Ok(None);
+    }
+    let TargetName { db, collection } = target_name(&spec.name_mapping, &source.db_name, &source.name);
+    if db != mapping.target_db {
+        return Err(Problem::operator(format!(
+            "collection {}.{} was moved to database {} at the source; its copy stays {}.{}",
+            mapping.source_db, mapping.source_name, source.db_name, mapping.target_db, mapping.target_name
+        )));
+    }
+    let same = source.name == mapping.source_name && collection == mapping.target_name;
+    Ok((!same).then(|| Renamed { source, mapping: mapping.clone(), target_name: collection }))
 }
 
 /// A database that is being dropped takes its collections along.
@@ -134,7 +182,12 @@ mod tests {
         mappings: &[CollectionMapping],
     ) -> Plan<'a> {
         let mappings = mappings.iter().map(|mapping| (mapping.source_id, mapping.clone())).collect();
-        plan(spec, &Selection::new(spec), snapshot, &mappings)
+        plan(
+            spec,
+            &Selection::new(spec),
+            snapshot,
+            Known { mappings: &mappings, mapped_by_others: &[77].into() },
+        )
     }
 
     #[test]
@@ -162,7 +215,32 @@ mod tests {
         let mappings = [mapping_of(&renamed), dropped];
         renamed.name = "unselected".into();
         let snapshot = snapshot_of([renamed, source_collection(2, "orders", 1)]);
-        assert!(planned(&spec(&["orders"]), &snapshot, &mappings).is_empty());
+        let spec = spec(&["orders"]);
+        let plan = planned(&spec, &snapshot, &mappings);
+        let names: Vec<(i64, &str)> =
+            plan.renamed.iter().map(|one| (one.source.id, one.target_name.as_str())).collect();
+        assert_eq!(names, [(1, "unselected")]);
+        assert!(Plan { renamed: Vec::new(), ..plan }.is_empty());
+    }
+
+    #[test]
+    fn a_collection_of_another_task_stays_with_it_whatever_its_name_is_now() {
+        let snapshot =
+            snapshot_of([source_collection(77, "orders", 1), source_collection(78, "orders_2", 1)]);
+        let spec = spec(&["*"]);
+        let plan = planned(&spec, &snapshot, &[]);
+        assert_eq!(plan.collections.iter().map(|wanted| wanted.source.id).collect::<Vec<_>>(), [78]);
+    }
+
+    #[test]
+    fn a_collection_that_moves_to_another_database_is_no_rename() {
+        let moved = source_collection(1, "orders", 1);
+        let mut mapping = mapping_of(&moved);
+        mapping.target_db = "elsewhere".into();
+        let snapshot = snapshot_of([moved]);
+        let spec = spec(&["*"]);
+        let plan = planned(&spec, &snapshot, &[mapping]);
+        assert!(plan.is_empty() && plan.problems[0].message.contains("was moved to database"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use harrier_milvus::tso::Timestamp;
 use super::Problem;
 use crate::registry::{
     CollectionMapping, Command, DropId, DropStage, PendingCreation, PendingDrop, Reply, State, Task, TaskId,
-    UnfinishedCreation,
+    UnfinishedCreation, shard_id,
 };
 
 /// Reads of the source that must be newer than something that was seen before.
@@ -108,6 +108,23 @@ pub struct DropWork {
     pub has_left: bool,
 }
 
+/// Up to which source timestamp the target has everything of a collection, as committed; `None` without an input.
+pub fn confirmed_of(state: &State, task_id: &str, source_collection_id: i64) -> Option<Timestamp> {
+    let mapping = state.mappings.get(task_id)?.get(&source_collection_id)?;
+    let shard_ids = mapping.shards.iter().map(|pair| shard_id(task_id, &pair.source_vchannel));
+    shard_ids.filter_map(|id| state.shards.get(&id)).map(|shard| shard.confirmed).min()
+}
+
+/// Collections of the source that another task copies to the same target.
+pub fn mapped_by_others(state: &State, task_id: &str) -> BTreeSet<i64> {
+    let Some(target_id) = state.tasks.get(task_id).map(|task| &task.target_id) else {
+        return BTreeSet::new();
+    };
+    let others = state.tasks.values().filter(|other| other.id != task_id && other.target_id == *target_id);
+    let mappings = others.filter_map(|other| state.mappings.get(&other.id)).flatten();
+    mappings.filter(|(_, mapping)| !mapping.dropped).map(|(source_id, _)| *source_id).collect()
+}
+
 /// What a task is about to create, as the registry knows it.
 pub fn creations_of(state: &State, task_id: &str) -> Vec<PendingCreation> {
     state.creations.values().filter(|creation| creation.task_id == task_id).cloned().collect()
@@ -136,6 +153,10 @@ pub trait Coordination: Send + Sync + 'static {
     fn task(&self, task_id: &str) -> Option<Task>;
     /// Its mappings by source collection id, also dropped ones.
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping>;
+    /// Up to which source timestamp the target has everything of a collection; `None` without an input.
+    fn confirmed(&self, task_id: &str, source_collection_id: i64) -> Option<Timestamp>;
+    /// Collections of the source that another task copies to the same target.
+    fn mapped_by_others(&self, task_id: &str) -> BTreeSet<i64>;
     /// What is about to be created at the target, and has no mapping yet.
     fn creations(&self, task_id: &str) -> Vec<PendingCreation>;
     /// Creations of paused and of deleted tasks, of which nobody knows what the target has.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
-use super::ports::{Coordination, DropWork, creations_of};
+use super::ports::{Coordination, DropWork, confirmed_of, creations_of, mapped_by_others};
 use crate::leader::{LeaderView, LeadershipCheck, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{
@@ -43,6 +44,14 @@ impl Coordination for RegistryPort {
 
     fn mappings(&self, task_id: &str) -> BTreeMap<i64, CollectionMapping> {
         self.registry.read(|state| state.mappings.get(task_id).cloned()).unwrap_or_default()
+    }
+
+    fn confirmed(&self, task_id: &str, source_collection_id: i64) -> Option<Timestamp> {
+        self.registry.read(|state| confirmed_of(state, task_id, source_collection_id))
+    }
+
+    fn mapped_by_others(&self, task_id: &str) -> BTreeSet<i64> {
+        self.registry.read(|state| mapped_by_others(state, task_id))
     }
 
     fn creations(&self, task_id: &str) -> Vec<PendingCreation> {

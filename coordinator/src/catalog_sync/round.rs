@@ -11,8 +11,9 @@ use super::confirmed::ConfirmedTarget;
 use super::drops::{self, Held};
 use super::names::TargetName;
 use super::partitions::{self, Creating, PartitionRules};
-use super::plan::{Plan, Wanted, plan};
+use super::plan::{Known, Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
+use super::renames::{Renaming, Seen};
 use super::selection::Selection;
 use super::{Problem, databases, unfinished};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
@@ -34,6 +35,8 @@ pub(super) struct Memory {
     target: Option<Arc<dyn TargetCatalog>>,
     /// Target collections that this loop created itself.
     created: Mutex<BTreeSet<i64>>,
+    /// Collections that are to be renamed.
+    seen: Seen,
 }
 
 /// How a round went.
@@ -54,7 +57,9 @@ pub(super) async fn run(
     let selection = Selection::new(&task.spec);
     let mappings = tools.coordination.mappings(&task.id);
     let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
-    let first = plan(&task.spec, &selection, snapshot, &mappings);
+    let others = tools.coordination.mapped_by_others(&task.id);
+    let first =
+        plan(&task.spec, &selection, snapshot, Known { mappings: &mappings, mapped_by_others: &others });
     let nothing_to_drop = tools.coordination.drops(&task.id).is_empty()
         && unfinished::gone(&*tools.coordination, &task.id, snapshot).is_empty();
     if task.state == TaskState::Running && first.is_empty() && missing.is_empty() && nothing_to_drop {
@@ -64,10 +69,13 @@ pub(super) async fn run(
     tools.coordination.linearizable().await?;
     let coordination = &*tools.coordination;
     let mappings = coordination.mappings(&task.id);
-    let gone = plan(&task.spec, &selection, snapshot, &mappings);
+    let others = coordination.mapped_by_others(&task.id);
+    let planned =
+        |mappings| plan(&task.spec, &selection, snapshot, Known { mappings, mapped_by_others: &others });
+    let gone = planned(&mappings);
     drops::record(coordination, &*tools.source, &task.id, snapshot, &gone).await?;
     let mappings = coordination.mappings(&task.id);
-    let plan = plan(&task.spec, &selection, snapshot, &mappings);
+    let plan = planned(&mappings);
     let target = match &memory.target {
         Some(target) => target.clone(),
         None => {
@@ -81,8 +89,22 @@ pub(super) async fn run(
         // Names are now held, and mappings there, that this round did not plan with.
         return Ok(Outcome { problems: plan.problems, look_again: true });
     }
-    let problems = drops::work(coordination, &*tools.source, &*target, &task.id).await?;
-    let held = Held::new(&coordination.drops(&task.id));
+    let mut problems = drops::work(coordination, &*tools.source, &*target, &task.id).await?;
+    let renaming = Renaming {
+        task_id: &task.id,
+        coordination,
+        source: &*tools.source,
+        target: &*target,
+        mappings: &mappings,
+    };
+    let renamed = renaming.work(&plan.renamed, &mut memory.seen).await?;
+    problems.extend(renamed.problems);
+    if renamed.changed {
+        // This round planned with the old names.
+        return Ok(Outcome { problems, look_again: true });
+    }
+    let held = Held::new(&coordination.drops(&task.id), &plan.renamed);
+    let names_change = !plan.renamed.is_empty();
     let round = Round {
         tools,
         task,
@@ -94,8 +116,8 @@ pub(super) async fn run(
     };
     let mut outcome = round.all(plan, missing).await?;
     outcome.problems.extend(problems);
-    // Its rows leave soon, and names become free.
-    outcome.look_again |= !coordination.drops(&task.id).is_empty();
+    // Its rows leave or arrive soon, and names become free.
+    outcome.look_again |= names_change || !coordination.drops(&task.id).is_empty();
     Ok(outcome)
 }
 
@@ -127,6 +149,7 @@ impl Round<'_> {
     async fn all(&self, plan: Plan<'_>, missing: BTreeMap<i64, BTreeSet<i64>>) -> Result<Outcome, Problem> {
         let mut outcome = Outcome { problems: plan.problems, look_again: false };
         let mut wanted = self.with_database(plan.collections, &mut outcome.problems).await?;
+        self.go_on_where_begun(&mut wanted);
         wanted.retain(|wanted| !self.held.holds_collection(&wanted.name));
         let jobs: Vec<_> = wanted.iter().map(|wanted| self.collection(wanted).boxed()).collect();
         let brought: Vec<Vec<Problem>> =
@@ -172,6 +195,16 @@ impl Round<'_> {
         wanted.retain(|wanted| !failed.iter().any(|(db, _)| *db == wanted.name.db));
         problems.extend(failed.into_iter().map(|(_, problem)| problem));
         Ok(wanted)
+    }
+
+    /// What a leader began under a name of before is found under that, mapped, and renamed then.
+    fn go_on_where_begun(&self, wanted: &mut [Wanted<'_>]) {
+        for creation in self.tools.coordination.creations(&self.task.id) {
+            let of_it = |wanted: &&mut Wanted<'_>| wanted.source.id == creation.source_collection_id;
+            if let Some(wanted) = wanted.iter_mut().find(of_it).filter(|_| creation.partition.is_none()) {
+                wanted.name = TargetName { db: creation.target_db, collection: creation.target_name };
+            }
+        }
     }
 
     async fn collection(&self, wanted: &Wanted<'_>) -> Vec<Problem> {

@@ -3,6 +3,7 @@
 
 mod broken_off;
 mod deposed;
+mod renames;
 mod unfinished;
 mod world;
 

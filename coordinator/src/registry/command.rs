@@ -97,6 +97,17 @@ pub enum Command {
         /// By partition id of the source.
         partitions: BTreeMap<i64, PartitionMapping>,
     },
+    /// A mapped collection got another name at the source, and the target's has got it too.
+    RenameMapping {
+        /// The task.
+        task_id: TaskId,
+        /// Collection id at the source.
+        source_collection_id: i64,
+        /// Its name at the source.
+        source_name: String,
+        /// Its name at the target.
+        target_name: String,
+    },
     /// The collection is gone from the source: its shards leave the senders, and its drop at the target begins.
     DropMapping {
         /// The task.

@@ -45,7 +45,7 @@ pub struct CollectionMapping {
     pub source_id: i64,
     /// Database name at the source.
     pub source_db: String,
-    /// Collection name at the source when it was mapped.
+    /// Collection name at the source, as far as the target has it too.
     pub source_name: String,
     /// Collection id at the target.
     pub target_id: i64,

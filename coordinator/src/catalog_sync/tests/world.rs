@@ -11,7 +11,10 @@ use harrier_milvus::tso::Timestamp;
 use tokio::sync::watch;
 
 use super::super::fixtures::{TARGET, TASK, description_of};
-use super::super::ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog, creations_of};
+use super::super::ports::{
+    Connector, Coordination, DropWork, SourceReads, TargetCatalog, confirmed_of, creations_of,
+    mapped_by_others,
+};
 use super::super::{CatalogSync, Options, Problem, SourceState};
 use crate::registry::{
     CollectionMapping, Command, Entry, PendingCreation, Reply, State, Target, Task, TaskId, TaskState,
@@ -223,6 +226,18 @@ impl World {
         let inner = self.inner();
         let there = &inner.collections[&(db.to_owned(), name.to_owned())].1;
         there.iter().map(|partition| (partition.name.clone(), partition.id)).collect()
+    }
+
+    /// The target has all that the source has written of its collections.
+    pub(super) fn all_arrives(&self) {
+        self.inner().registry.shards.values_mut().for_each(|shard| shard.confirmed = UPPER_BOUND);
+    }
+
+    /// Empty if it is not there.
+    pub(super) fn target_name_of(&self, id: i64) -> String {
+        let inner = self.inner();
+        let found = inner.collections.values().find(|(description, _)| description.id == id);
+        found.map(|(description, _)| description.name.clone()).unwrap_or_default()
     }
 
     pub(super) fn registry(&self) -> State {
@@ -464,6 +479,14 @@ impl Coordination for World {
 
     fn mappings(&self, _task_id: &str) -> BTreeMap<i64, CollectionMapping> {
         Self::mappings(self)
+    }
+
+    fn confirmed(&self, task_id: &str, source_collection_id: i64) -> Option<Timestamp> {
+        confirmed_of(&self.inner().registry, task_id, source_collection_id)
+    }
+
+    fn mapped_by_others(&self, task_id: &str) -> BTreeSet<i64> {
+        mapped_by_others(&self.inner().registry, task_id)
     }
 
     fn creations(&self, task_id: &str) -> Vec<PendingCreation> {

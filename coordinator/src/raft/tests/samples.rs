@@ -196,6 +196,15 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
         ),
         ("forget_parting", Command::ForgetParting { parting_id: parting_id("a", 1_700_000_000_000) }),
         ("remap_collection", remap_collection()),
+        (
+            "rename_mapping",
+            Command::RenameMapping {
+                task_id: task_id(),
+                source_collection_id: 44,
+                source_name: "moved".into(),
+                target_name: "moved_there".into(),
+            },
+        ),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -215,6 +224,7 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::EndCreation { .. }
             | Command::SettleCreation { .. }
             | Command::ForgetParting { .. }
+            | Command::RenameMapping { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

@@ -20,6 +20,7 @@ mod members;
 mod overlap;
 mod pause_task;
 mod remap_collection;
+mod rename_mapping;
 mod resume_task;
 mod settle_creation;
 mod task_started;
@@ -61,6 +62,9 @@ fn apply_command(state: &mut State, command: &Command) -> Reply {
         Command::RemapCollection { mapping } => remap_collection::apply(state, mapping),
         Command::MapPartitions { task_id, source_collection_id, partitions } => {
             map_partitions::apply(state, task_id, *source_collection_id, partitions)
+        }
+        Command::RenameMapping { task_id, source_collection_id, source_name, target_name } => {
+            rename_mapping::apply(state, task_id, *source_collection_id, source_name, target_name)
         }
         Command::DropMapping { task_id, source_collection_id } => {
             drop_mapping::apply(state, task_id, *source_collection_id)

@@ -29,6 +29,14 @@ fn command() -> impl Strategy<Value = Command> {
         1 => (task_id(), collection.clone(), any::<bool>()).prop_map(|(id, collection, dropped)| {
             map_partition(id, collection, dropped)
         }),
+        1 => (task_id(), collection.clone(), "[ab]").prop_map(|(task_id, source_collection_id, name)| {
+            Command::RenameMapping {
+                task_id,
+                source_collection_id,
+                source_name: name.clone(),
+                target_name: name,
+            }
+        }),
         1 => (task_id(), collection).prop_map(|(task_id, source_collection_id)| {
             Command::DropMapping { task_id, source_collection_id }
         }),
