@@ -67,13 +67,22 @@ def extra_standby(stand, request):
         yield start
 
 
+@pytest.fixture(scope="session")
+def two_channels(stand):
+    """A standby with two pchannels only: what is replicated there, by whatever task, shares its two senders."""
+    standby = ExtraStandby(stand.folder, stand.pair.etcd, "two-channels", settings={"rootCoord.dmlChannelNum": 2})
+    standby.start().wait_ready()
+    yield standby
+    standby.stop()
+
+
 @pytest.fixture
 def scene_on(stand, harrier, request):
-    """Makes scenes whose standby, and perhaps whose coordinator, is another one: `scene_on(standby, api)`."""
+    """Makes scenes whose standby, coordinator or source is another one: `scene_on(standby, api, source)`."""
     with ExitStack() as scenes:
-        def make(standby, api=None):
+        def make(standby, api=None, source=None):
             name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))[:40]
-            scene = Scene(stand, f"{name}_{next(_numbers)}", standby, api)
+            scene = Scene(stand, f"{name}_{next(_numbers)}", standby, api, source)
             scenes.callback(scene.end)
             return scene
 

@@ -5,13 +5,13 @@ import time
 import pytest
 
 from harness.compare import Comparison, Name
+from harness.extra_source import ExtraSource
 from harness.harrier import Harrier
 from harness.ports import PortBlock
 from harness.prometheus import scrape
 from harness.rows import some
 from harness.rpc import LOGICAL_BITS
 from harness.schema import simple
-from harness.shifted_source import ShiftedSource
 from harness.wait import until
 from harness.writer import Writer
 
@@ -23,8 +23,8 @@ LIMIT_S = 1.8
 
 @pytest.fixture
 def source(stand):
-    source = ShiftedSource(stand.folder, stand.pair.etcd, "shifted", AHEAD_S)
-    yield source.start()
+    source = ExtraSource(stand.folder, stand.pair.etcd, "shifted", AHEAD_S)
+    yield source.start().wait_ready()
     source.stop()
 
 

@@ -1,24 +1,8 @@
 """What the source drops goes at the standby, whatever happens meanwhile; names that are taken again mix nothing."""
 
 from harness.rows import some
+from harness.same_collections import wait_same_collections
 from harness.schema import simple
-from harness.wait import until
-
-
-def wait_same_collections(scene, only_standby=()):
-    """The same objects, not only names: a copy has the creation time of its source. No hidden name is left."""
-    def there(rpc):
-        names = [name for name in rpc.collections(scene.database) if name not in only_standby]
-        return {name: (rpc.describe(scene.database, name).created_timestamp, rpc.partitions(scene.database, name))
-                for name in names}
-
-    def equal():
-        found, expected = there(scene.standby), there(scene.source)
-        assert found == expected, f"standby {found}, source {expected}"
-        return True
-
-    until("the same collections on both sides", equal, 20)
-    assert set(only_standby) <= set(scene.standby.collections(scene.database))
 
 
 def create(scene, name, keys, dim=8, shards=1):
@@ -59,7 +43,7 @@ def test_dropped_and_created_again_while_rows_come(scene):
         scene.source.drop_collection(scene.database, f"flash_{number}")
     create(scene, "later", range(50))
     kept.insert(some(kept.schema, range(100, 150)))
-    wait_same_collections(scene, only_standby=["own"])
+    wait_same_collections(scene.source, scene.standby, scene.database, only_standby=["own"])
     scene.wait_equal()
     scene.standby.flush(scene.database, "later")
 
@@ -80,7 +64,7 @@ def test_dropped_while_paused_and_while_the_coordinator_is_down(scene, harrier):
     assert scene.standby_count("paused") == 100
     assert "left" in scene.standby.partitions(scene.database, "kept")
     scene.api.resume(task)
-    wait_same_collections(scene)
+    wait_same_collections(scene.source, scene.standby, scene.database)
 
     # It dies in the middle of a drop, and finds more when it comes back.
     scene.source.drop_collection(scene.database, "twice")
@@ -90,7 +74,7 @@ def test_dropped_while_paused_and_while_the_coordinator_is_down(scene, harrier):
     create(scene, "twice", range(300, 330))
     scene.source.drop_collection(scene.database, "down")
     harrier.restart_coordinator()
-    wait_same_collections(scene)
+    wait_same_collections(scene.source, scene.standby, scene.database)
     scene.wait_equal()
 
 
@@ -110,20 +94,6 @@ def test_dropped_while_no_worker_lives(scene, harrier):
     late.insert(some(late.schema, range(400, 500)))
     for worker in harrier.workers[:2]:
         worker.start()
-    wait_same_collections(scene)
+    wait_same_collections(scene.source, scene.standby, scene.database)
     scene.wait_equal()
     scene.standby.flush(scene.database, "lagging")
-
-
-def test_a_new_collection_under_the_name_of_a_renamed_one_waits_for_it(scene):
-    task = scene.replicate()
-    create(scene, "name", range(100))
-    scene.wait_equal()
-    scene.source.rename_collection(scene.database, "name", "moved")
-    create(scene, "name", range(200, 240), dim=16)
-    until("the task to say why", lambda: "which was renamed" in str(scene.api.get(task)), 15)
-    assert scene.standby_count("name") == 100
-
-    scene.source.drop_collection(scene.database, "moved")
-    wait_same_collections(scene)
-    scene.wait_equal()

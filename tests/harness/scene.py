@@ -16,12 +16,13 @@ from .writer import Writer
 class Scene:
     """Tests that run one after the other share servers, but no database and no task.
 
-    `standby` is where its tasks replicate to, `api` who is asked for them, if not the stand's own."""
+    `standby` is where its tasks replicate to, `api` who is asked for them, `source` what they copy, if not the stand's
+    own."""
 
     def __init__(self, stand: Stand, database: str, standby: ExtraStandby | None = None,
-                 api: CdcApi | None = None) -> None:
+                 api: CdcApi | None = None, source: Rpc | None = None) -> None:
         self.stand, self.database = stand, database
-        self.source, self.api = stand.source, api or stand.harrier.api
+        self.source, self.api = source or stand.source, api or stand.harrier.api
         self.standby: Rpc = standby.rpc if standby else stand.standby
         self.target = standby.target if standby else stand.target
         self.source.create_database(database)
