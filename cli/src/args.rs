@@ -24,6 +24,8 @@ pub enum Command {
     Worker(WorkerArguments),
     /// Run a coordinator and a worker in one process.
     Standalone(StandaloneArguments),
+    /// Show the group, its workers, tasks and senders.
+    Status(StatusArguments),
     /// See and change who is in the group of coordinators.
     #[command(subcommand)]
     Member(MemberCommand),
@@ -69,6 +71,20 @@ pub struct ApiFlag {
     /// HTTP address of any member of the group.
     #[arg(long, env = "HARRIER_API", value_name = "HOST:PORT", default_value = "127.0.0.1:8444")]
     pub api: String,
+}
+
+/// `harrier status`
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Any member.
+    #[command(flatten)]
+    pub api: ApiFlag,
+    /// Show every worker, task and sender, and not a screenful.
+    #[arg(long)]
+    pub all: bool,
+    /// Print the answer of `GET /cluster` itself.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `harrier config ...`

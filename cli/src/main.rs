@@ -1,5 +1,6 @@
-//! The one binary: `harrier coordinator | worker | standalone | member | config | key`.
+//! The one binary: `harrier coordinator | worker | standalone | status | member | config | key`.
 
+mod api;
 mod args;
 mod cluster;
 mod commands;

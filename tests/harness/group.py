@@ -50,9 +50,10 @@ class Group:
         self.members: list[Member] = []
         self.workers: list[Process] = []
 
-    def found(self, workers: int = 2) -> "Group":
+    def found(self, workers: int = 2, size: int = 1) -> "Group":
+        """`size` members and that many workers."""
         for file in (self._sealing, self._secret):
-            self._run("key", "generate", str(file))
+            self.run("key", "generate", str(file))
         founder = self._member(bootstrap=True)
         self._wait_ready(founder)
         for number in range(1, workers + 1):
@@ -61,6 +62,8 @@ class Group:
                 "coordinators": [f"127.0.0.1:{self._grpc + n}" for n in range(2)],
                 "metrics_address": f"127.0.0.1:{self._workers_http + number - 1}",
             }}).start())
+        while len(self.members) < size:
+            self.grow()
         return self
 
     def grow(self) -> Member:
@@ -69,12 +72,12 @@ class Group:
         until("the new node to wait", lambda: new.status("/healthz") == 200, 30)
         assert new.status("/readyz") == 503
         assert new.api.send("list").code == 503, "it is no member yet"
-        self._run("member", "add", new.grpc_address, "--api", self.alive()[0].api.url)
+        self.run("member", "add", new.grpc_address, "--api", self.alive()[0].api.url)
         self._wait_ready(new)
         return new
 
     def remove(self, member: Member) -> None:
-        self._run("member", "remove", str(member.node_id), "--api", self.alive()[0].api.url)
+        self.run("member", "remove", str(member.node_id), "--api", self.alive()[0].api.url)
 
     def alive(self) -> list[Member]:
         return [member for member in self.members if member.process.alive()]
@@ -87,6 +90,12 @@ class Group:
         answer: Answer = self.alive()[0].api.raw(b"", "GET", "/cluster/members")
         assert answer.code == 200, answer.text
         return {m["node_id"]: m["role"] for m in json.loads(answer.text)["data"]["members"]}
+
+    def cluster(self, query: str = "") -> dict:
+        """What `GET /cluster` says."""
+        answer: Answer = self.alive()[0].api.raw(b"", "GET", f"/cluster{query}")
+        assert answer.code == 200, answer.text
+        return answer.body["data"]
 
     def epochs(self) -> dict[str, float]:
         """Epoch of each target pchannel's sender: it rises whenever a sender moves."""
@@ -128,7 +137,8 @@ class Group:
         return Process(name, [str(binary()), role, "--config", str(path)], self.logs / f"{name}.log",
                        env={"RUST_BACKTRACE": "1"})
 
-    def _run(self, *arguments: str) -> str:
+    def run(self, *arguments: str) -> str:
+        """What `harrier ...` prints; it must succeed."""
         done = subprocess.run([str(binary()), *arguments], text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=120)
         assert done.returncode == 0, f"harrier {' '.join(arguments)} failed:\n{done.stdout}"

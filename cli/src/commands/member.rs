@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use axum::http::Method;
-use harrier_coordinator::http_client::HttpClient;
 use serde_json::{Value, json};
 
+use crate::api;
 use crate::args::MemberCommand;
 
 const PATH: &str = "/cluster/members";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A new member may have much to catch up with; the coordinators have their own, shorter limit.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -20,11 +19,7 @@ const LEADER_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs the subcommand.
 pub fn run(command: &MemberCommand) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(ask(command))
+    api::block_on(ask(command))
 }
 
 #[allow(clippy::print_stdout)] // the answer of a command-line tool
@@ -52,24 +47,15 @@ async fn ask(command: &MemberCommand) -> anyhow::Result<()> {
 async fn send(method: Method, api: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
     let begin = Instant::now();
     loop {
-        let value = send_once(method.clone(), api, path, body.clone()).await?;
+        let value = api::send((method.clone(), api, path), body.clone(), ANSWER_TIMEOUT).await?;
         if value["code"] == 200 {
             return Ok(value["data"].clone());
         }
         if value["code"] != 503 || begin.elapsed() > LEADER_TIMEOUT {
-            bail!("{}", value["message"].as_str().unwrap_or("no reason was given"));
+            bail!("{}", api::message(&value));
         }
         tokio::time::sleep(LEADER_PAUSE).await;
     }
-}
-
-async fn send_once(method: Method, api: &str, path: &str, body: Vec<u8>) -> anyhow::Result<Value> {
-    let address = api.strip_prefix("http://").unwrap_or(api).trim_end_matches('/');
-    let client = HttpClient::new(CONNECT_TIMEOUT);
-    let answer = client.send((method, address, path), &[], body, ANSWER_TIMEOUT).await;
-    let answer = answer.context("give the HTTP address of a running coordinator with --api")?;
-    serde_json::from_slice(&answer.body)
-        .with_context(|| format!("{address} is no coordinator of harrier (HTTP {})", answer.status))
 }
 
 fn table(data: &Value) -> String {

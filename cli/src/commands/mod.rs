@@ -6,6 +6,7 @@ mod key;
 mod member;
 mod runtime;
 mod standalone;
+mod status;
 mod worker;
 
 use crate::args::{Arguments, Command};
@@ -16,6 +17,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Coordinator(arguments) => coordinator::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Standalone(arguments) => standalone::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Member(command) => member::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Key(command) => key::run(&command),

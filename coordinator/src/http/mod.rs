@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod cluster;
 mod create;
 mod delete;
 mod dispatch;
@@ -14,6 +15,7 @@ mod forward;
 mod get;
 mod health;
 mod json;
+mod lag;
 mod list;
 mod maintenance;
 mod members;
@@ -128,6 +130,7 @@ pub fn router(parts: AppParts) -> Router {
         .route("/cdc", any(dispatch::cdc))
         .route("/metrics", get(metrics::scrape))
         .route("/cdc/metrics", get(metrics::scrape))
+        .route("/cluster", get(cluster::show))
         .route("/cluster/members", get(members::list).post(members::add))
         .route("/cluster/members/{node_id}", delete(members::remove))
         .route("/healthz", get(health::alive))
@@ -139,7 +142,7 @@ pub fn router(parts: AppParts) -> Router {
 async fn unknown_path() -> Response {
     let answer = Answer::failed(
         404,
-        "nothing is here: use POST /cdc, GET /cluster/members, /metrics, /healthz or /readyz",
+        "nothing is here: use POST /cdc, GET /cluster, /cluster/members, /metrics, /healthz or /readyz",
     );
     (StatusCode::NOT_FOUND, answer.into_response()).into_response()
 }

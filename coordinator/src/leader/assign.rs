@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::failovers::PlannedFailovers;
 use super::leading::Leading;
 use super::reasons::Observed;
 use super::wall_clock::now_ms;
@@ -55,13 +56,13 @@ impl Planning<'_> {
                 "the lease of a worker has ended"
             );
         }
-        let plan = self.plan(now);
+        let (plan, failovers) = self.plan(now);
         self.keep_house(&plan, now);
         self.forget_parting().await;
-        self.commit(plan).await;
+        self.commit(plan, failovers).await;
     }
 
-    fn plan(&mut self, now: Instant) -> Plan {
+    fn plan(&mut self, now: Instant) -> (Plan, PlannedFailovers) {
         let cooldown = self.leading.times.rebalance_cooldown;
         let cooled_down = |at| now.saturating_duration_since(at) >= cooldown;
         self.balance.may_begin = self.balanced_at.is_none_or(cooled_down);
@@ -71,13 +72,15 @@ impl Planning<'_> {
             let released = shared.releases().released(state, now);
             let liveness = shared.workers().liveness(now).with_released(released);
             balance.under_way.retain(|sender_id, _| is_unowned(state, sender_id));
-            plan(state, &liveness, balance)
+            let plan = plan(state, &liveness, balance);
+            let failovers = shared.failovers().planned(&plan, (state, &liveness), &balance.under_way);
+            (plan, failovers)
         })
     }
 
     /// While the plan is on its way, the dead workers that it takes senders from get no answer: one that comes back
     /// at this moment must not have its lease renewed on senders that are somebody else's a moment later.
-    async fn commit(&mut self, plan: Plan) {
+    async fn commit(&mut self, plan: Plan, failovers: PlannedFailovers) {
         let leading = self.leading;
         let still_fencing = leading.shared.workers().is_fencing();
         if plan.assignments.is_empty() && !still_fencing {
@@ -93,6 +96,7 @@ impl Planning<'_> {
         match leading.registry.propose(command).await {
             Ok(Reply::Done) => {
                 leading.shared.workers().unfence();
+                leading.shared.failovers().count(failovers);
                 plan.assignments.iter().for_each(log_assignment);
                 if !plan.balanced.is_empty() {
                     self.balanced_at = Some(Instant::now());
@@ -141,6 +145,9 @@ impl Planning<'_> {
             let mut board = leading.shared.board();
             board.retain_current(state);
             leading.shared.foreign().retain_current(state);
+            leading.shared.uncertain().retain_current(state);
+            leading.shared.failovers().retain_current(state);
+            leading.shared.waiting().clone_from(&plan.waiting);
             let observed = Observed {
                 board: &board,
                 connection_errors: &connection_errors,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use harrier_proto::harrier::v1::SenderReport;
 
+use super::owner_count::OwnerCount;
 use crate::registry::{SenderId, State};
 
 /// What somebody else wrote to one target channel.
@@ -25,8 +26,8 @@ pub(crate) struct ForeignTable {
 #[derive(Default)]
 struct Known {
     writes: ForeignWrites,
-    /// Of the last owner that reported any: its epoch, and how many it has seen.
-    of_owner: (u64, u64),
+    /// How many the last owner has seen.
+    of_owner: OwnerCount,
 }
 
 impl ForeignTable {
@@ -36,13 +37,11 @@ impl ForeignTable {
             return;
         }
         let Known { writes, of_owner } = self.senders.entry(report.sender_id.clone()).or_default();
-        let known = if of_owner.0 == report.epoch { of_owner.1 } else { 0 };
-        let new = report.foreign_messages.saturating_sub(known);
+        let new = of_owner.take(report.epoch, report.foreign_messages);
         if new > 0 {
             writes.messages = writes.messages.saturating_add(new);
             // The worker's clock may be ahead of this one.
             writes.seen_ms = writes.seen_ms.max(report.foreign_seen_ms.min(now_ms));
-            *of_owner = (report.epoch, report.foreign_messages);
         }
     }
 

@@ -21,11 +21,13 @@ mod commit;
 mod connections;
 mod desired;
 mod desired_cache;
+mod failovers;
 mod foreign;
 mod held;
 mod leadership;
 mod leadership_check;
 mod leading;
+mod owner_count;
 mod pending;
 mod reason;
 mod reasons;
@@ -34,6 +36,7 @@ mod sessions;
 mod shared;
 mod tenure;
 mod traffic;
+mod uncertain;
 mod utc;
 mod view;
 mod wall_clock;
@@ -48,6 +51,7 @@ mod simulation;
 mod tests;
 
 pub use board::{MissingPartitions, SenderInfo, ShardInfo};
+pub use failovers::{FailoverCause, FailoverCounts};
 pub use foreign::ForeignWrites;
 pub use held::HeldCollection;
 pub use reason::TaskReason;
@@ -63,7 +67,7 @@ pub(crate) mod simulated {
     pub(crate) use super::desired::{Desired, WorkerDesired};
     pub(crate) use super::pending::{Pending, Reports};
     pub(crate) use super::release::{Assignment, Releases};
-    pub(crate) use super::workers::{Beat, WorkerTable};
+    pub(crate) use super::workers::{Beat, Hello, WorkerTable};
 }
 
 pub(crate) use board::split_sender_id;

@@ -17,7 +17,7 @@ use super::leading::Leading;
 use super::pending::is_final;
 use super::release::Assignment;
 use super::wall_clock::now_ms;
-use super::workers::{Beat, WorkerRefusal};
+use super::workers::{Beat, Hello, WorkerRefusal};
 use crate::raft::Registry;
 
 /// Longest text that a worker may give about itself, in bytes.
@@ -50,6 +50,7 @@ impl Sessions {
 impl Coordinator for Sessions {
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterReply>, Status> {
         let leading = self.leading()?;
+        let address = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
         let request = request.into_inner();
         check_worker_id(&request.worker_id)?;
         if request.description.len() > TEXT_BYTES_MAX || request.version.len() > TEXT_BYTES_MAX {
@@ -59,9 +60,10 @@ impl Coordinator for Sessions {
         }
         let RegisterRequest { worker_id, description, version } = request;
         let now = (Instant::now(), now_ms());
-        leading.shared.workers().register(&worker_id, &description, &version, now)?;
+        let hello = Hello { description: &description, version: &version, address: &address };
+        leading.shared.workers().register(&worker_id, hello, now)?;
         leading.check.confirm().await?;
-        tracing::info!(worker_id, description, version, "worker registered");
+        tracing::info!(worker_id, description, version, address, "worker registered");
         leading.plan_now.notify_one();
         Ok(Response::new(RegisterReply {
             heartbeat_ms: millis(leading.times.heartbeat),
@@ -149,7 +151,7 @@ fn take_reports(leading: &Leading, worker_id: &str, reports: Vec<SenderReport>) 
     let mut batch = None;
     for report in reports {
         missing_changed |= leading.shared.board().put(worker_id, &report, reported_ms);
-        note_foreign_writes(leading, &report, reported_ms);
+        note_counts(leading, &report, reported_ms);
         hurry |= is_final(&report);
         batch = Some(leading.shared.pending().put(worker_id, report));
     }
@@ -163,10 +165,11 @@ fn take_reports(leading: &Leading, worker_id: &str, reports: Vec<SenderReport>) 
 }
 
 /// To a former owner its successor is somebody else.
-fn note_foreign_writes(leading: &Leading, report: &SenderReport, reported_ms: u64) {
+fn note_counts(leading: &Leading, report: &SenderReport, reported_ms: u64) {
     let epoch = leading.shared.board().get(&report.sender_id).map(|info| info.epoch);
     if epoch == Some(report.epoch) {
         leading.shared.foreign().put(report, reported_ms);
+        leading.shared.uncertain().put(report);
     }
 }
 

@@ -1,16 +1,22 @@
 //! The memory of one leader. Every part has its own short lock, never held over an await.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api_calls::ApiCalls;
 use super::board::Board;
+use super::failovers::Failovers;
 use super::foreign::ForeignTable;
 use super::pending::Pending;
 use super::reasons::Reasons;
 use super::release::Releases;
 use super::traffic::TrafficTable;
+use super::uncertain::UncertainTable;
+use super::wall_clock::now_ms;
 use super::workers::WorkerTable;
+use crate::planner::Waiting;
+use crate::registry::SenderId;
 
 /// What the parts of a leader share. Dies with it.
 pub(crate) struct Shared {
@@ -22,6 +28,11 @@ pub(crate) struct Shared {
     reasons: Mutex<Reasons>,
     traffic: Mutex<TrafficTable>,
     api_calls: Mutex<ApiCalls>,
+    failovers: Mutex<Failovers>,
+    uncertain: Mutex<UncertainTable>,
+    waiting: Mutex<BTreeMap<SenderId, Waiting>>,
+    /// When it was made, in unix milliseconds.
+    pub(crate) since_ms: u64,
 }
 
 impl Shared {
@@ -35,6 +46,10 @@ impl Shared {
             reasons: Mutex::default(),
             traffic: Mutex::new(traffic),
             api_calls: Mutex::default(),
+            failovers: Mutex::default(),
+            uncertain: Mutex::default(),
+            waiting: Mutex::default(),
+            since_ms: now_ms(),
         }
     }
 
@@ -64,6 +79,19 @@ impl Shared {
 
     pub(crate) fn traffic(&self) -> MutexGuard<'_, TrafficTable> {
         lock(&self.traffic)
+    }
+
+    pub(crate) fn failovers(&self) -> MutexGuard<'_, Failovers> {
+        lock(&self.failovers)
+    }
+
+    pub(crate) fn uncertain(&self) -> MutexGuard<'_, UncertainTable> {
+        lock(&self.uncertain)
+    }
+
+    /// Senders with work that have no owner, and why, as of the last plan or so.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<SenderId, Waiting>> {
+        lock(&self.waiting)
     }
 
     pub(crate) fn api_calls(&self) -> MutexGuard<'_, ApiCalls> {

@@ -14,7 +14,7 @@ use super::desired::{Desired, WorkerDesired};
 use super::fixtures::{self, TASK};
 use super::pending::Pending;
 use super::release::Releases;
-use super::workers::{Beat, WorkerTable};
+use super::workers::{Beat, Hello, WorkerTable};
 use crate::planner::{Balance, Plan, plan};
 use crate::registry::{Command, Entry, State, apply};
 
@@ -171,7 +171,7 @@ impl World {
             return;
         }
         if !worker.registered {
-            worker.registered = self.table.register(&worker.id, "", "", at).is_ok();
+            worker.registered = self.table.register(&worker.id, Hello::default(), at).is_ok();
             worker.sequence += 1;
             return;
         }

@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::board::{MissingPartitions, SenderInfo};
+use super::failovers::FailoverCounts;
 use super::foreign::ForeignWrites;
 use super::held::HeldCollection;
 use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
 use super::workers::WorkerInfo;
+use crate::planner::Waiting;
 use crate::registry::{SenderId, TaskId};
 
 /// One sender that cannot go on.
@@ -92,9 +94,34 @@ impl LeaderView {
         self.with(|shared| shared.board().infos()).unwrap_or_default()
     }
 
+    /// The last report of a sender.
+    pub fn sender(&self, sender_id: &str) -> Option<SenderInfo> {
+        self.with(|shared| shared.board().get(sender_id).cloned()).flatten()
+    }
+
     /// What others wrote to target channels, by the channel's sender; only where there was any.
     pub fn foreign_writes(&self) -> BTreeMap<SenderId, ForeignWrites> {
         self.with(|shared| shared.foreign().snapshot()).unwrap_or_default()
+    }
+
+    /// How often it could not be known what a target has, by sender; only where there was any.
+    pub fn uncertain_windows(&self) -> BTreeMap<SenderId, u64> {
+        self.with(|shared| shared.uncertain().snapshot()).unwrap_or_default()
+    }
+
+    /// Changes of owners since this leader began, by cause.
+    pub fn failovers(&self) -> FailoverCounts {
+        self.with(|shared| shared.failovers().snapshot()).unwrap_or_default()
+    }
+
+    /// Senders that have work and no owner, and why.
+    pub fn waiting(&self) -> BTreeMap<SenderId, Waiting> {
+        self.with(|shared| shared.waiting().clone()).unwrap_or_default()
+    }
+
+    /// Since when a leader is at work on this node, in unix milliseconds.
+    pub fn leading_since_ms(&self) -> Option<u64> {
+        self.with(|shared| shared.since_ms)
     }
 
     /// The senders that cannot go on, by sender id.

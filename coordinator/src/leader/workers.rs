@@ -26,6 +26,8 @@ pub struct WorkerInfo {
     pub description: String,
     /// Version of its program.
     pub version: String,
+    /// Where it calls from; empty where that is not known.
+    pub address: String,
     /// It has said hello to this leader. False for a moment after a change of leader.
     pub registered: bool,
     /// It wants to go.
@@ -47,6 +49,14 @@ pub(crate) enum WorkerRefusal {
     /// Too many workers.
     #[error("{WORKERS_MAX} workers are registered, more are not accepted")]
     TooMany,
+}
+
+/// What a worker says of itself when it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hello<'a> {
+    pub(crate) description: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) address: &'a str,
 }
 
 /// What one heartbeat says of its worker.
@@ -120,13 +130,13 @@ impl WorkerTable {
     pub(crate) fn register(
         &mut self,
         worker_id: &str,
-        description: &str,
-        version: &str,
+        hello: Hello<'_>,
         (now, now_ms): (Instant, u64),
     ) -> Result<(), WorkerRefusal> {
         let worker = self.worker(worker_id, now, now_ms)?;
-        worker.info.description = description.to_owned();
-        worker.info.version = version.to_owned();
+        worker.info.description = hello.description.to_owned();
+        worker.info.version = hello.version.to_owned();
+        worker.info.address = hello.address.to_owned();
         worker.info.registered = true;
         worker.sequence = 0;
         Ok(())
@@ -264,6 +274,7 @@ impl WorkerTable {
                 worker_id: worker_id.to_owned(),
                 description: String::new(),
                 version: String::new(),
+                address: String::new(),
                 registered: false,
                 draining: false,
                 last_seen_ms: now_ms,
@@ -299,7 +310,7 @@ mod tests {
     fn a_lease_counts_from_the_last_heartbeat() {
         let start = Instant::now();
         let mut table = WorkerTable::new(LEASE, start);
-        table.register("w", "host/1", "1", at(start, 0)).unwrap();
+        table.register("w", Hello::default(), at(start, 0)).unwrap();
         table.touch("w", &beat(1), at(start, 2_000)).unwrap();
         assert!(table.expire(at(start, 4_500).0).is_empty());
         assert_eq!(table.liveness(at(start, 4_500).0).standing("w"), Standing::Accepting);
@@ -313,10 +324,10 @@ mod tests {
         let mut table = WorkerTable::new(LEASE, start);
         assert_eq!(table.liveness(at(start, 2_500).0).standing("unheard"), Standing::Keeping);
         assert_eq!(table.liveness(at(start, 2_501).0).standing("unheard"), Standing::Dead);
-        table.register("w", "", "", at(start, 1)).unwrap();
+        table.register("w", Hello::default(), at(start, 1)).unwrap();
         table.leave("w");
         assert_eq!(table.liveness(at(start, 2).0).standing("w"), Standing::Dead);
-        table.register("w", "", "", at(start, 3)).unwrap();
+        table.register("w", Hello::default(), at(start, 3)).unwrap();
         assert_eq!(table.liveness(at(start, 4).0).standing("w"), Standing::Accepting);
     }
 
@@ -327,7 +338,7 @@ mod tests {
         let touched = table.touch("w", &beat(9), at(start, 3_000)).unwrap();
         assert_eq!(touched, Touched { known: false, newest: true, changed: true });
         assert_eq!(table.liveness(at(start, 3_001).0).standing("w"), Standing::Keeping);
-        table.register("w", "", "", at(start, 3_002)).unwrap();
+        table.register("w", Hello::default(), at(start, 3_002)).unwrap();
         let touched = table.touch("w", &beat(10), at(start, 3_003)).unwrap();
         assert_eq!(touched, Touched { known: true, newest: true, changed: false });
     }
@@ -336,7 +347,7 @@ mod tests {
     fn an_older_heartbeat_renews_the_lease_and_nothing_else() {
         let start = Instant::now();
         let mut table = WorkerTable::new(LEASE, start);
-        table.register("w", "", "", at(start, 0)).unwrap();
+        table.register("w", Hello::default(), at(start, 0)).unwrap();
         table.touch("w", &Beat { sequence: 5, draining: true, ..Beat::default() }, at(start, 1)).unwrap();
         let touched = table.touch("w", &beat(4), at(start, 2)).unwrap();
         assert!(!touched.newest);
@@ -348,19 +359,19 @@ mod tests {
         let start = Instant::now();
         let mut table = WorkerTable::new(LEASE, start).with_probation(Duration::from_secs(10));
         let newcomer = |table: &WorkerTable, ms| table.newcomers(at(start, ms).0).contains("w");
-        table.register("w", "", "", at(start, 100)).unwrap();
+        table.register("w", Hello::default(), at(start, 100)).unwrap();
         assert!(!newcomer(&table, 100), "it may have been here before this leader");
         table.expire(at(start, 5_000).0);
-        table.register("w", "", "", at(start, 6_000)).unwrap();
+        table.register("w", Hello::default(), at(start, 6_000)).unwrap();
         assert!(newcomer(&table, 25_999) && !newcomer(&table, 26_000));
         table.expire(at(start, 30_000).0);
-        table.register("w", "", "", at(start, 40_000)).unwrap();
+        table.register("w", Hello::default(), at(start, 40_000)).unwrap();
         assert!(newcomer(&table, 79_999) && !newcomer(&table, 80_000));
         table.expire(at(start, 2_000_000).0);
         table.expire(at(start, 9_000_000).0);
-        table.register("w", "", "", at(start, 9_000_000)).unwrap();
+        table.register("w", Hello::default(), at(start, 9_000_000)).unwrap();
         assert!(newcomer(&table, 9_009_999) && !newcomer(&table, 9_010_000));
-        table.register("v", "", "", at(start, 9_000_000)).unwrap();
+        table.register("v", Hello::default(), at(start, 9_000_000)).unwrap();
         assert_eq!(table.newcomers(at(start, 9_000_000).0).len(), 2);
     }
 
@@ -371,7 +382,7 @@ mod tests {
         let taken = BTreeSet::from(["w".to_owned()]);
         assert!(table.fence(&taken));
         assert_eq!(table.touch("w", &beat(1), at(start, 1)), Err(WorkerRefusal::Fenced));
-        assert_eq!(table.register("w", "", "", at(start, 1)), Err(WorkerRefusal::Fenced));
+        assert_eq!(table.register("w", Hello::default(), at(start, 1)), Err(WorkerRefusal::Fenced));
         assert_eq!(table.liveness(at(start, 1).0).standing("w"), Standing::Dead);
         table.unfence();
         table.touch("w", &beat(1), at(start, 2)).unwrap();

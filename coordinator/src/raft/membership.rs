@@ -16,7 +16,7 @@ use tonic::{Request, Status};
 
 use super::registry::{Registry, not_leader, stopped};
 use super::types::NodeId;
-use super::{MembershipError, Peer, ProposeError};
+use super::{MemberContact, MembershipError, Peer, ProposeError};
 
 /// How long one question to a node may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,6 +38,8 @@ pub struct MemberInfo {
     pub leader: bool,
     /// Newest log entry that it is known to have; only the leader knows that of others.
     pub matched_index: Option<u64>,
+    /// Whether it answers this node; `None` where this node does not call it, as only a leader does.
+    pub contact: Option<MemberContact>,
 }
 
 impl Registry {
@@ -45,6 +47,7 @@ impl Registry {
     pub fn members(&self) -> Vec<MemberInfo> {
         let metrics = self.inner.raft.metrics().borrow().clone();
         let membership = metrics.membership_config.membership();
+        let now = Instant::now();
         let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
         let matched = |node_id| {
             let replication = metrics.replication.as_ref()?;
@@ -56,6 +59,7 @@ impl Registry {
             voter: voters.contains(node_id),
             leader: metrics.current_leader == Some(*node_id),
             matched_index: matched(*node_id),
+            contact: self.inner.contacts.of(*node_id, now).filter(|_| metrics.replication.is_some()),
         };
         membership.nodes().map(info).collect()
     }

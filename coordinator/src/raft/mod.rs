@@ -11,6 +11,7 @@
 //! the leader that proposes. A disk that fails stops this member; it never acknowledges what it has not written.
 
 mod channels;
+mod contact;
 mod disk;
 mod error;
 mod folder;
@@ -31,6 +32,7 @@ mod upkeep;
 #[cfg(test)]
 mod tests;
 
+pub use contact::MemberContact;
 pub use error::{MembershipError, OpenError, ProposeError};
 pub use member_service::MemberService;
 pub use membership::MemberInfo;

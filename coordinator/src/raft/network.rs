@@ -1,8 +1,7 @@
 //! How members reach each other: openraft's calls over gRPC, one connection for all calls to a member.
 #![allow(clippy::result_large_err, reason = "the error is openraft's")]
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harrier_proto::harrier::v1::{Envelope, MemberAnswer, MemberCall, SnapshotChunk};
@@ -18,6 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::Peer;
 use super::channels::{Channels, Client};
+use super::contact::Contacts;
 use super::format::{self, FormatError};
 use super::identity::Identity;
 use super::types::{NodeId, TypeConfig};
@@ -29,9 +29,6 @@ type CallError<E = Infallible> = RPCError<NodeId, Peer, RaftError<NodeId, E>>;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
 
-/// A member that is only slow is no news.
-const TELL_AFTER: Duration = Duration::from_secs(1);
-
 /// Makes the connections to the other members.
 #[derive(Clone)]
 pub(super) struct Network {
@@ -41,14 +38,7 @@ pub(super) struct Network {
 struct Shared {
     identity: Arc<Identity>,
     channels: Arc<Channels>,
-    troubles: Mutex<BTreeMap<NodeId, Trouble>>,
-}
-
-/// A member that does not answer at present.
-struct Trouble {
-    since: Instant,
-    /// What was told to the operator.
-    told: Option<String>,
+    contacts: Contacts,
 }
 
 /// The way to one other member.
@@ -72,8 +62,8 @@ enum Failure {
 }
 
 impl Network {
-    pub(super) fn new(identity: Arc<Identity>, channels: Arc<Channels>) -> Self {
-        Self { shared: Arc::new(Shared { identity, channels, troubles: Mutex::default() }) }
+    pub(super) fn new(identity: Arc<Identity>, channels: Arc<Channels>, contacts: Contacts) -> Self {
+        Self { shared: Arc::new(Shared { identity, channels, contacts }) }
     }
 }
 
@@ -112,41 +102,15 @@ impl Connection {
         });
         match decoded {
             Ok(answer) => {
-                self.note_answer();
+                self.shared.contacts.note_answer(self.member, &self.address, Instant::now());
                 answer.map_err(|error| RPCError::RemoteError(RemoteError::new(self.member, error)))
             }
             Err(failure) => {
-                self.note_failure(&failure);
+                let what = failure.to_string();
+                self.shared.contacts.note_failure(self.member, &self.address, &what, Instant::now());
                 Err(RPCError::Unreachable(Unreachable::new(&failure)))
             }
         }
-    }
-
-    fn note_answer(&self) {
-        if self.troubles().remove(&self.member).is_some_and(|trouble| trouble.told.is_some()) {
-            tracing::info!(member = self.member, address = self.address, "member answers again");
-        }
-    }
-
-    fn note_failure(&self, failure: &Failure) {
-        let mut troubles = self.troubles();
-        let trouble =
-            troubles.entry(self.member).or_insert_with(|| Trouble { since: Instant::now(), told: None });
-        let what = failure.to_string();
-        if trouble.since.elapsed() >= TELL_AFTER && trouble.told.as_ref() != Some(&what) {
-            tracing::warn!(
-                member = self.member,
-                address = self.address,
-                error = what,
-                "member does not answer"
-            );
-            trouble.told = Some(what);
-        }
-    }
-
-    fn troubles(&self) -> MutexGuard<'_, BTreeMap<NodeId, Trouble>> {
-        // Nothing is left half done under this lock.
-        self.shared.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::channels::Channels;
+use super::contact::Contacts;
 use super::disk::Disk;
 use super::identity::Identity;
 use super::log_store::LogStore;
@@ -38,6 +39,7 @@ pub(super) struct Inner {
     pub(super) raft: Raft,
     pub(super) identity: Arc<Identity>,
     pub(super) channels: Arc<Channels>,
+    pub(super) contacts: Contacts,
     /// Where this node is reached.
     pub(super) peer: Peer,
     pub(super) has_secret: bool,
@@ -114,7 +116,8 @@ impl Registry {
         let identity =
             Identity::load(disk, options.node_id).map_err(|error| OpenError::Start(error.to_string()))?;
         let (identity, channels) = (Arc::new(identity), Arc::new(Channels::new(options.secret.as_ref())));
-        let network = Network::new(identity.clone(), channels.clone());
+        let contacts = Contacts::default();
+        let network = Network::new(identity.clone(), channels.clone(), contacts.clone());
         let raft = Raft::new(options.node_id, config, network, log_store, state_machine)
             .await
             .map_err(start_error)?;
@@ -133,6 +136,7 @@ impl Registry {
             raft,
             identity,
             channels,
+            contacts,
             peer: options.peer.clone(),
             has_secret: options.secret.is_some(),
             changing_members: tokio::sync::Mutex::default(),
@@ -232,6 +236,14 @@ impl Registry {
             snapshot_index: metrics.snapshot.map_or(0, |log_id| log_id.index),
             failure: metrics.running_state.err().as_ref().and_then(failure),
         }
+    }
+
+    /// Index of the newest entry that the group has decided, as far as this node knows; `None` when it does not answer
+    /// within `limit`.
+    pub async fn commit_index(&self, limit: Duration) -> Option<u64> {
+        let committed = self.inner.raft.with_raft_state(|state| state.committed);
+        let committed = tokio::time::timeout(limit, committed).await.ok()?.ok()?;
+        Some(committed.map_or(0, |log_id| log_id.index))
     }
 
     /// Answers the other members; to be served at the gRPC address.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, SenderReport};
 
 use crate::leader::simulated::{
-    Assignment, Beat, Connections, Desired, Pending, Releases, Reports, WorkerDesired, WorkerTable, entries,
+    Assignment, Beat, Connections, Desired, Hello, Pending, Releases, Reports, WorkerDesired, WorkerTable,
+    entries,
 };
 use crate::planner::{Balance, Plan, plan};
 use crate::registry::{Command, Reply, State};
@@ -55,7 +56,7 @@ impl SimLeader {
 
     /// As `sessions::register`, up to the check of leadership.
     pub fn register(&mut self, worker_id: &str, now: Duration) -> bool {
-        self.workers.register(worker_id, "", "", (self.begin + now, millis(now))).is_ok()
+        self.workers.register(worker_id, Hello::default(), (self.begin + now, millis(now))).is_ok()
     }
 
     /// As `sessions::heartbeat`, up to the check of leadership. `None`: the worker gets no answer.

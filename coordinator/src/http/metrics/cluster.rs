@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use harrier_milvus::error::ErrorClass;
 
 use super::text::{Exposition, Kind};
+use crate::http::lag::seconds_since;
 use crate::leader::{HeldCollection, SenderInfo, TaskReason, WorkerInfo};
 use crate::raft::RaftStatus;
 use crate::registry::TaskId;
@@ -99,13 +100,6 @@ pub(super) fn held(
     }
 }
 
-/// Seconds since a time in unix milliseconds; 0 if it is yet to come.
-pub(super) fn seconds_since(then_ms: u64, now_ms: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a lag are far below 2^53")]
-    let elapsed_ms = now_ms.saturating_sub(then_ms) as f64;
-    elapsed_ms / 1000.0
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -187,6 +181,7 @@ mod tests {
             worker_id: format!("w{}", u8::from(draining)),
             description: String::new(),
             version: String::new(),
+            address: String::new(),
             registered: true,
             draining,
             last_seen_ms: 900,

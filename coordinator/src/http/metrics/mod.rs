@@ -3,6 +3,7 @@
 //! What belongs to tasks is shown by the leader alone, so that sums over all coordinators are right.
 
 mod cluster;
+mod failovers;
 mod registry;
 mod requests;
 mod targets;
@@ -62,6 +63,9 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
     let senders = state.leader.senders();
     cluster::errors(exposition, &reasons, &senders, now_ms);
     targets::render(exposition, &senders, &state.leader.foreign_writes());
+    failovers::render(exposition, &state.leader.failovers(), &state.leader.uncertain_windows());
+    let last_log_index = state.registry.status().last_log_index;
+    failovers::members(exposition, &state.registry.members(), last_log_index);
     traffic::render(exposition, &state.leader.traffic());
     traffic::api_calls(exposition, &state.leader.api_calls());
 }

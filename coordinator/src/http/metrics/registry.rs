@@ -3,11 +3,11 @@
 
 use harrier_milvus::tso;
 
-use super::cluster::seconds_since;
 use super::text::{Exposition, Kind};
+use crate::http::lag;
 use crate::http::position::task_shards;
 use crate::http::task_view::state_name;
-use crate::registry::{Sender, ShardState, State, Task, TaskState};
+use crate::registry::{Sender, State, TaskState};
 
 /// Tasks by state, and the state of each.
 pub(super) fn tasks(exposition: &mut Exposition, registry: &State) {
@@ -40,17 +40,14 @@ pub(super) fn lag(exposition: &mut Exposition, registry: &State, now_ms: u64) {
         for (vchannel, shard) in task_shards(registry, &task.id) {
             family.sample(
                 &[("task_id", &task.id), ("vchannel_name", vchannel)],
-                lag_seconds(task, shard, now_ms),
+                lag::of_shard(task, shard, now_ms),
             );
         }
     }
     let help = "largest lag of the task's channel shards; without any, 0 once the task runs";
     let mut family = exposition.family("harrier_task_lag_seconds", Kind::Gauge, help);
     for task in registry.tasks.values() {
-        let shards = task_shards(registry, &task.id).map(|(_, shard)| lag_seconds(task, shard, now_ms));
-        let nothing_yet =
-            if task.state == TaskState::Initial { seconds_since(task.created_ms, now_ms) } else { 0.0 };
-        family.sample(&[("task_id", &task.id)], shards.fold(nothing_yet, f64::max));
+        family.sample(&[("task_id", &task.id)], lag::of_task(registry, task, now_ms));
     }
     let help = "1 when the channel shard has caught up with its source channel";
     let mut family = exposition.family("harrier_shard_caught_up", Kind::Gauge, help);
@@ -59,11 +56,6 @@ pub(super) fn lag(exposition: &mut Exposition, registry: &State, now_ms: u64) {
             family.sample(&[("task_id", &task.id), ("vchannel_name", vchannel)], u8::from(shard.joined));
         }
     }
-}
-
-fn lag_seconds(task: &Task, shard: &ShardState, now_ms: u64) -> f64 {
-    let reached_ms = if shard.confirmed == 0 { task.created_ms } else { tso::physical_ms(shard.confirmed) };
-    seconds_since(reached_ms, now_ms)
 }
 
 /// Who writes to which target channel, under which epoch, and up to when.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod body_table;
+mod cluster;
 mod create_rows;
 mod create_table;
 mod life;

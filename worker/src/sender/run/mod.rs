@@ -77,6 +77,8 @@ struct Running {
     /// Messages that somebody else wrote, and when that was last seen, in unix milliseconds.
     foreign_messages: u64,
     foreign_seen_ms: u64,
+    /// How often it could not be known what the target has.
+    windows_opened: u64,
     /// A flush is owed, at this moment at the latest, but not before that one.
     flush_by_ms: Option<u64>,
     flush_after_ms: u64,
@@ -193,6 +195,7 @@ impl Runner {
             update: None,
             foreign: ForeignWrites::new(&self.assignment, grace),
             foreign_messages: 0,
+            windows_opened: 0,
             foreign_seen_ms: 0,
             flush_by_ms: None,
             flush_after_ms: 0,

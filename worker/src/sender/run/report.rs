@@ -26,9 +26,12 @@ impl Runner {
             metrics::replayed_rows(by.replayed_rows);
             self.context.traffic.add(&labels, kind, operation, by);
         }
-        metrics::replay_windows(running.core.take_windows_opened());
+        let opened = running.core.take_windows_opened();
+        metrics::replay_windows(opened);
+        running.windows_opened = running.windows_opened.saturating_add(opened);
         let mut report = running.core.report(self.clock.now_ms(), unix_ms());
         report.error = self.problems.worst();
+        report.windows_opened = running.windows_opened;
         report.foreign_messages = running.foreign_messages;
         report.foreign_seen_ms = running.foreign_seen_ms;
         report.source_ahead_ms = running.source_ahead_ms;

@@ -1,0 +1,43 @@
+//! Asks a coordinator over its HTTP API.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::http::Method;
+use harrier_coordinator::http_client::HttpClient;
+use serde_json::Value;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The answer of the coordinator at `api`, whatever its code.
+pub async fn send(
+    (method, api, path): (Method, &str, &str),
+    body: Vec<u8>,
+    timeout: Duration,
+) -> anyhow::Result<Value> {
+    let address = address(api);
+    let client = HttpClient::new(CONNECT_TIMEOUT);
+    let answer = client.send((method, address, path), &[], body, timeout).await;
+    let answer = answer.context("give the HTTP address of a running coordinator with --api")?;
+    serde_json::from_slice(&answer.body)
+        .with_context(|| format!("{address} is no coordinator of harrier (HTTP {})", answer.status))
+}
+
+/// `host:port` of what people write.
+pub fn address(api: &str) -> &str {
+    api.strip_prefix("http://").unwrap_or(api).trim_end_matches('/')
+}
+
+/// The message of an answer that is none.
+pub fn message(answer: &Value) -> &str {
+    answer["message"].as_str().unwrap_or("no reason was given")
+}
+
+/// Runs a request to its end.
+pub fn block_on<T>(request: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(request)
+}
