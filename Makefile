@@ -8,9 +8,10 @@ CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 # Installs what is missing and then runs Python with the test packages.
 PYTHON := PYTHONPATH=tests python3 -m harness.install
 export PYTHONDONTWRITEBYTECODE := 1
+export ROUNDS SEED TRIES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench chaos clean e2e
+.PHONY: help demo test check fix bench chaos failover clean e2e
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,9 +40,13 @@ fix: ## format, and apply what the lints can mend
 bench: ## measure throughput, lag, CPU and memory on real servers (prints, asserts nothing)
 	@$(PYTHON) -m bench
 
-chaos: ## kill, freeze and pause at 200 moments of chance and compare by content (CHAOS_SEED, CHAOS_KILLS; an hour)
+chaos: ## faults of every kind at moments of chance, compared by content (ROUNDS=, SEED=; without them all campaigns, hours)
 	cargo build -p harrier
-	@$(PYTHON) -m chaos
+	@$(PYTHON) -m chaos $(if $(ROUNDS)$(SEED),group)
+
+failover: ## kill -9 of a worker, of the leader, of both, 50 times each: how soon ticks flow again (TRIES=; 30 minutes)
+	cargo build -p harrier
+	@$(PYTHON) -m chaos.group.failover
 
 clean: ## remove what was built here; the cache of downloads stays
 	cargo clean

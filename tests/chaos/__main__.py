@@ -1,4 +1,5 @@
-"""`python3 -m chaos`: the campaign, then the backlog; the exit code says whether both servers were always equal."""
+"""`python3 -m chaos`: the backlog and the campaign of one coordinator, then the group's; `python3 -m chaos group`: that
+alone. The exit code says whether both servers were always equal."""
 
 import signal
 import sys
@@ -10,6 +11,7 @@ from harness.stand import Stand
 
 from .backlog import Backlog
 from .campaign import Campaign
+from .group.main import main as group_campaign
 from .settings import Settings
 
 
@@ -29,6 +31,12 @@ def run(stand: Stand, settings: Settings) -> None:
 
 
 def main() -> int:
+    if "group" in sys.argv[1:]:
+        return group_campaign()
+    return one_coordinator() or group_campaign()
+
+
+def one_coordinator() -> int:
     settings = Settings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     stand, verdict = Stand(settings.standby_log), 1

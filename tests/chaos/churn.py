@@ -10,6 +10,7 @@ from harness.writer import Writer
 COLLECTIONS_MAX = 5
 DIMENSIONS = (4, 8, 16)
 PARTITIONS = ("left", "right")
+OWN_NAMES = ("churn_", "moved_", "flash_")
 
 
 class _Made:
@@ -27,6 +28,7 @@ class Churn:
         self._rng = random.Random(f"{seed}/churn")
         self._made: list[_Made] = []
         self._count = 0
+        self.rows = 0
         self._actions = [(6, self._create), (30, self._write), (4, self._drop), (3, self._drop_and_create_again),
                          (8, self._add_partition), (5, self._drop_partition), (2, self._rename),
                          (1, self._rename_and_take_the_name), (3, self._flush), (1, self._flash)]
@@ -37,6 +39,13 @@ class Churn:
 
     def close(self) -> None:
         self._rpc.close()
+
+    def start_anew(self) -> None:
+        """After a request of unknown fate: everything of this client goes, and it begins again."""
+        for name in self._rpc.collections(self._database):
+            if name.startswith(OWN_NAMES):
+                self._rpc.drop_collection(self._database, name)
+        self._made = []
 
     def _some(self) -> _Made:
         if not self._made:
@@ -54,6 +63,7 @@ class Churn:
         count = self._rng.choice((3, 20, 200))
         keys = range(made.next, made.next + count)
         made.next += count
+        self.rows += count
         made.writer.insert(some(made.writer.schema, keys, self._count), partition)
 
     def _create(self) -> None:

@@ -25,6 +25,7 @@ class Client:
         self._live: dict[str, set[int]] = {partition: set() for partition in ["", *partitions]}
         self._gone: list[int] = []
         self._salt = number
+        self.rows = 0
         self._actions = [
             (30, self._insert_small), (2, self._insert_large), (20, self._upsert), (15, self._delete),
             (8, self._delete_in_partition), (8, self._insert_again), (6, self._into_a_second_partition),
@@ -43,6 +44,7 @@ class Client:
         self._writer.rpc.close()
 
     def _rows(self, keys) -> list[dict]:
+        self.rows += len(keys)
         return some(self._writer.schema, keys, self._salt)
 
     def _delete_keys(self, keys, partition: str = "") -> None:

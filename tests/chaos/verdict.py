@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from harness import collection as reading
 from harness.compare import Comparison, Name
+from harness.rpc import Rpc
 from harness.scene import Scene
 from harness.wait import until
 
 MAPPED_TIMEOUT_S = 60
 # Long, because a machine that does other things as well is slow, not wrong.
 EQUAL_TIMEOUT_S = 300
+READ_TIMEOUT_S = 30
 
 
 def wait_equal(scene: Scene) -> int:
@@ -18,6 +21,33 @@ def wait_equal(scene: Scene) -> int:
     comparison = Comparison(scene.source, scene.standby, at_standby, at_standby.__getitem__)
     comparison.wait_equal(EQUAL_TIMEOUT_S)
     return len(at_standby)
+
+
+def tally(scene: Scene) -> tuple[int, int]:
+    """Rows lost and rows doubled, counted over all collections, when `wait_equal` has failed."""
+    lost = doubled = 0
+    for name, target in _common(scene).items():
+        guarantee = scene.source.timestamp()
+        source, standby = (_content(rpc, of, at) for rpc, of, at in
+                           ((scene.source, name, guarantee), (scene.standby, target, 1)))
+        lost += len(source[0].keys() - standby[0].keys())
+        lost += sum(source[0][place] != standby[0][place] for place in source[0].keys() & standby[0].keys())
+        doubled += len(standby[0].keys() - source[0].keys()) + max(standby[1] - source[1], 0)
+    return lost, doubled
+
+
+def _content(rpc: Rpc, name: Name, guarantee: int) -> tuple[dict, int]:
+    """Rows by place, and how many more rows than places there are."""
+    shape = reading.shape(rpc, name.database, name.collection)
+    rows = reading.contents(rpc, name.database, name.collection, shape, guarantee, READ_TIMEOUT_S)
+    counted = sum(reading.counts(rpc, name.database, name.collection, shape, guarantee, READ_TIMEOUT_S).values())
+    return rows, counted - len(rows)
+
+
+def _common(scene: Scene) -> dict[Name, Name]:
+    source, standby = (_created(rpc.collections, rpc.describe, scene.database) for rpc in (scene.source, scene.standby))
+    database = scene.database
+    return {Name(database, source[at]): Name(database, standby[at]) for at in source.keys() & standby.keys()}
 
 
 def _paired(scene: Scene) -> dict[Name, Name]:

@@ -8,6 +8,7 @@ import yaml
 
 from .cdc_api import Answer, CdcApi
 from .harrier import binary, source_section
+from .network import Network
 from .pair import Pair
 from .ports import PortBlock
 from .process import Process, end_all
@@ -18,10 +19,11 @@ from .wait import until
 class Member:
     """One coordinator: a process, an id that is never given twice, and an API."""
 
-    def __init__(self, node_id: int, process: Process, http_port: int, grpc_port: int) -> None:
+    def __init__(self, node_id: int, process: Process, http_address: str, grpc_address: str) -> None:
+        """`grpc_address` is the one under which the others reach it."""
         self.node_id, self.process = node_id, process
-        self.grpc_address = f"127.0.0.1:{grpc_port}"
-        self.api = CdcApi(f"http://127.0.0.1:{http_port}")
+        self.grpc_address = grpc_address
+        self.api = CdcApi(f"http://{http_address}")
 
     def status(self, path: str) -> int:
         """HTTP status of a GET; 0 when nobody listens."""
@@ -40,18 +42,31 @@ class Member:
 class Group:
     """`Group(folder, pair)` starts nothing; `found()` starts the first member and the workers, `grow()` adds one."""
 
-    def __init__(self, folder: Path, pair: Pair, size: int = 4) -> None:
-        """`size` is how many members there may ever be."""
+    def __init__(self, folder: Path, pair: Pair, size: int = 4, networked: bool = False) -> None:
+        """`size` is how many members there may ever be. With `networked` all its connections, also those to the source
+        and to what `reach` names, go through `network`, which can be cut."""
         self.folder, self.pair, self.logs = folder / "members", pair, folder / "logs"
         self.folder.mkdir(parents=True)
         self._ports = PortBlock()
         self._http, self._grpc, self._workers_http = (self._ports.take(n) for n in (size, size, 4))
         self._sealing, self._secret = self.folder / "sealing.key", self.folder / "cluster.secret"
+        self.network = Network(self.folder, self.logs) if networked else None
+        self._advertised = {(port, n): self.reach(coordinator(n + 1), f"127.0.0.1:{port + n}")
+                            for port in (self._http, self._grpc) for n in range(size)}
+        self._source = source_section(pair)
+        self._source["etcd"]["endpoints"] = [self.reach("etcd", pair.etcd.endpoint)]
+        self._source["log"]["address"] = self.reach("log", pair.source.nats_address)
         self.members: list[Member] = []
         self.workers: list[Process] = []
 
+    def reach(self, node: str, address: str) -> str:
+        """Where the group's processes reach that server; before `found`."""
+        return self.network.before(node, address) if self.network else address
+
     def found(self, workers: int = 2, size: int = 1) -> "Group":
         """`size` members and that many workers."""
+        if self.network:
+            self.network.start()
         for file in (self._sealing, self._secret):
             self.run("key", "generate", str(file))
         founder = self._member(bootstrap=True)
@@ -59,7 +74,7 @@ class Group:
         for number in range(1, workers + 1):
             self.workers.append(self._process("worker", f"group-worker-{number}", {"worker": {
                 # Not all of them: those that come later are learned from the others.
-                "coordinators": [f"127.0.0.1:{self._grpc + n}" for n in range(2)],
+                "coordinators": [self._advertised[self._grpc, n] for n in range(2)],
                 "metrics_address": f"127.0.0.1:{self._workers_http + number - 1}",
             }}).start())
         while len(self.members) < size:
@@ -105,8 +120,23 @@ class Group:
     def processes(self) -> list[Process]:
         return [*self.workers, *(member.process for member in self.members)]
 
+    def heal(self) -> list[str]:
+        """Starts again what does not run, and names it; returns when all members take part."""
+        dead = [process for process in self.processes() if not process.alive()]
+        for process in dead:
+            process.start()
+        for member in self.members:
+            self._wait_ready(member)
+        return [process.name for process in dead]
+
+    def worker_metrics_url(self, worker: Process) -> str:
+        """Where that worker shows its own."""
+        return f"http://127.0.0.1:{self._workers_http + self.workers.index(worker)}/metrics"
+
     def stop(self) -> None:
         end_all(self.processes())
+        if self.network:
+            self.network.stop()
         self._ports.give_back()
 
     def _wait_ready(self, member: Member) -> None:
@@ -119,14 +149,16 @@ class Group:
     def _member(self, bootstrap: bool) -> Member:
         node_id = len(self.members) + 1
         http, grpc = self._http + node_id - 1, self._grpc + node_id - 1
-        process = self._process("coordinator", f"group-coordinator-{node_id}", {
+        advertised = {"advertise_http_address": self._advertised[self._http, node_id - 1],
+                      "advertise_grpc_address": self._advertised[self._grpc, node_id - 1]} if self.network else {}
+        process = self._process("coordinator", coordinator(node_id), {
             "coordinator": {"node_id": node_id, "data_dir": str(self.folder / f"node-{node_id}"),
                             "http_address": f"127.0.0.1:{http}", "grpc_address": f"127.0.0.1:{grpc}",
-                            "bootstrap": bootstrap},
+                            "bootstrap": bootstrap, **advertised},
             "sealing": {"key_file": str(self._sealing)},
-            "source": source_section(self.pair),
+            "source": self._source,
         })
-        member = Member(node_id, process.start(), http, grpc)
+        member = Member(node_id, process.start(), f"127.0.0.1:{http}", self._advertised[self._grpc, node_id - 1])
         self.members.append(member)
         return member
 
@@ -135,7 +167,7 @@ class Group:
         config["cluster"] = {"secret_file": str(self._secret)}
         path.write_text(yaml.safe_dump(config, sort_keys=False))
         return Process(name, [str(binary()), role, "--config", str(path)], self.logs / f"{name}.log",
-                       env={"RUST_BACKTRACE": "1"})
+                       env={"RUST_BACKTRACE": "1"}, disk_may_fill=role == "coordinator")
 
     def run(self, *arguments: str) -> str:
         """What `harrier ...` prints; it must succeed."""
@@ -143,3 +175,8 @@ class Group:
                               stderr=subprocess.STDOUT, timeout=120)
         assert done.returncode == 0, f"harrier {' '.join(arguments)} failed:\n{done.stdout}"
         return done.stdout
+
+
+def coordinator(node_id: int) -> str:
+    """Name of that member's process, and of its node in the network."""
+    return f"group-coordinator-{node_id}"

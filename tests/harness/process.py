@@ -17,8 +17,11 @@ class Process:
     """A named child process whose output goes to one file, over restarts too."""
 
     def __init__(self, name: str, argv: list[str], log: Path, cwd: Path | None = None,
-                 env: dict[str, str] | None = None) -> None:
+                 env: dict[str, str] | None = None, disk_may_fill: bool = False) -> None:
+        """With `disk_may_fill` a limit on the size of its files is an error that it meets, not a signal that ends it,
+        and does not concern its log."""
         self.name, self.argv, self.log, self.cwd, self.env = name, argv, log, cwd, env
+        self._disk_may_fill = disk_may_fill
         self._child: subprocess.Popen | None = None
 
     def start(self) -> "Process":
@@ -26,13 +29,21 @@ class Process:
         assert threading.current_thread() is threading.main_thread(), "processes are started by the main thread"
         assert not self.alive(), f"{self.name} runs already"
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        argv = self.argv
         with open(self.log, "ab") as out:
+            if self._disk_may_fill:
+                argv = ["env", "--ignore-signal=XFSZ", *argv]
+                # It ends with its writer.
+                copier = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out, start_new_session=True)
+                out = copier.stdin
             self._child = subprocess.Popen(
                 # Its own session: Ctrl-C reaches the harness alone, which then ends its processes in order.
-                ["setpriv", "--pdeathsig", "KILL", "--", *self.argv],
+                ["setpriv", "--pdeathsig", "KILL", "--", *argv],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=self.cwd,
                 env={**os.environ, **(self.env or {})}, start_new_session=True,
             )
+            if self._disk_may_fill:
+                out.close()
         return self
 
     @property

@@ -33,6 +33,8 @@ class Rpc:
             self._metadata = [("authorization", base64.b64encode(credentials.encode()).decode())]
         self._channel = grpc.insecure_channel(address, options=[
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX), ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+            # A server that was restarted is found again soon, not after the two minutes of the default.
+            ("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 1000),
         ])
         self._stub = milvus_pb2_grpc.MilvusServiceStub(self._channel)
 

@@ -1,0 +1,28 @@
+"""`make chaos` in short: every kind of fault once, on three coordinators and three workers, with a fixed seed."""
+
+import pytest
+
+from chaos.group.arena import STANDBY_SETTINGS, Arena
+from chaos.group.campaign import Campaign
+
+SEED = "11"
+
+
+@pytest.fixture(scope="module")
+def standby(extra_standby):
+    return extra_standby("faults", log="natsmq", settings=STANDBY_SETTINGS)
+
+
+def test_every_kind_of_fault_once(stand, harrier, standby):
+    arena = Arena(stand.folder / "faults", stand.pair, standby, "faults")
+    campaign = None
+    try:
+        arena.start()
+        campaign = Campaign(arena, SEED, longest=False)
+        campaign.every_kind_once()
+        assert (campaign.lost, campaign.doubled) == (0, 0)
+    finally:
+        if campaign is not None:
+            print("\n".join(campaign.table.lines()))
+            campaign.close()
+        arena.stop()
