@@ -66,7 +66,7 @@ impl Default for WorkerConfig {
             interval_bytes_max: 8 << 20,
             tick_interval_ms: 200,
             call_timeout_ms: 5_000,
-            target_settle_ms: 500,
+            target_settle_ms: 250,
             read_batch_bytes_max: 1 << 20,
             backoff_ms_min: 100,
             backoff_ms_max: 5_000,

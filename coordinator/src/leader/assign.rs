@@ -30,9 +30,19 @@ pub(crate) async fn run(leading: Arc<Leading>, cancelled: CancellationToken) {
         tokio::select! {
             () = cancelled.cancelled() => return,
             _ = interval.tick() => {}
+            () = end_of_lease(&leading) => {}
             () = leading.plan_now.notified() => {}
         }
         planning.round().await;
+    }
+}
+
+/// Until just after the end of the next lease: nobody sends in the place of a dead worker until then.
+async fn end_of_lease(leading: &Leading) {
+    let next_end = leading.shared.workers().next_end(Instant::now());
+    match next_end {
+        Some(left) => tokio::time::sleep(left + Duration::from_millis(1)).await,
+        None => std::future::pending().await,
     }
 }
 

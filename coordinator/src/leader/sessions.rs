@@ -140,7 +140,14 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
         unchanged: answer.desired.is_none(),
         desired: answer.desired.unwrap_or_default(),
         horizons: answer.horizons,
+        beat_again_ms: beat_again_ms(leading, now),
     })
+}
+
+/// New owners are told with their next heartbeat, and nobody sends until then.
+fn beat_again_ms(leading: &Leading, now: Instant) -> u64 {
+    let reach = leading.times.heartbeat + leading.times.plan_interval;
+    if leading.shared.workers().change_is_near(now, reach) { millis(leading.times.heartbeat / 5) } else { 0 }
 }
 
 /// Answers the number of the batch that they will be committed with; `None` if there are none.

@@ -11,6 +11,9 @@ use crate::planner::{Liveness, Standing};
 /// More workers than anybody runs; an endless loop of registrations must not fill memory.
 const WORKERS_MAX: usize = 10_000;
 
+/// With more workers than these none is asked to beat sooner: all of them would, and one of them gets a sender.
+const HURRIED_MAX: usize = 64;
+
 /// A lapse is forgotten after so many probations.
 const LAPSE_PROBATIONS: u32 = 100;
 
@@ -100,6 +103,8 @@ pub(crate) struct WorkerTable {
     /// How long a worker is a newcomer, when its lease has not ended lately.
     probation: Duration,
     leading_since: Instant,
+    /// When a lease last ended.
+    expired_at: Option<Instant>,
     workers: BTreeMap<String, Worker>,
     left: BTreeSet<String>,
     fenced: BTreeSet<String>,
@@ -112,6 +117,7 @@ impl WorkerTable {
             lease_max,
             probation: Duration::ZERO,
             leading_since,
+            expired_at: None,
             workers: BTreeMap::new(),
             left: BTreeSet::new(),
             fenced: BTreeSet::new(),
@@ -190,6 +196,9 @@ impl WorkerTable {
             }
             lives
         });
+        if !expired.is_empty() {
+            self.expired_at = Some(now);
+        }
         if !self.is_settling(now) {
             self.left.clear();
         }
@@ -201,6 +210,24 @@ impl WorkerTable {
             *lapses = Lapses { count: lapses.count.saturating_add(1), last: now };
         }
         expired
+    }
+
+    /// Whether a lease ends within `reach`, or ended as recently: senders are about to change hands.
+    pub(crate) fn change_is_near(&self, now: Instant, reach: Duration) -> bool {
+        let is_near = |end: Instant| end <= now + reach && now <= end + reach;
+        self.workers.len() <= HURRIED_MAX
+            && (self.expired_at.is_some_and(is_near) || self.ends().any(is_near))
+    }
+
+    /// How long until the next lease ends, if nothing is heard.
+    pub(crate) fn next_end(&self, now: Instant) -> Option<Duration> {
+        self.ends().filter(|end| *end > now).min().map(|end| end.saturating_duration_since(now))
+    }
+
+    /// Of the leases that are known, and of those that a former leader may have renewed.
+    fn ends(&self) -> impl Iterator<Item = Instant> {
+        let known = self.workers.values().map(|worker| worker.last_seen + self.lease_max);
+        known.chain([self.leading_since + self.lease_max])
     }
 
     pub(crate) fn liveness(&self, now: Instant) -> Liveness {
@@ -316,6 +343,27 @@ mod tests {
         assert_eq!(table.liveness(at(start, 4_500).0).standing("w"), Standing::Accepting);
         assert_eq!(table.expire(at(start, 4_501).0).len(), 1);
         assert_eq!(table.liveness(at(start, 4_501).0).standing("w"), Standing::Dead);
+    }
+
+    /// What is given away at the end of a lease should not wait for a whole heartbeat of the next owner.
+    #[test]
+    fn a_change_is_near_around_the_end_of_a_lease() {
+        let start = Instant::now();
+        let reach = Duration::from_millis(350);
+        let mut table = WorkerTable::new(LEASE, start);
+        table.register("dies", "", "", at(start, 5_000)).unwrap();
+        table.register("lives", "", "", at(start, 7_400)).unwrap();
+        let near = |table: &WorkerTable, ms| table.change_is_near(at(start, ms).0, reach);
+        assert!(!near(&table, 7_100));
+        assert!(near(&table, 7_200));
+        assert_eq!(table.next_end(at(start, 7_200).0), Some(Duration::from_millis(300)));
+        assert_eq!(table.expire(at(start, 7_501).0).len(), 1);
+        assert!(near(&table, 7_800), "the new owner has not asked yet");
+        assert!(!near(&table, 7_900));
+        for number in 0..HURRIED_MAX {
+            table.register(&number.to_string(), "", "", at(start, 7_850)).unwrap();
+        }
+        assert!(!near(&table, 10_300), "too many to hurry them all");
     }
 
     #[test]

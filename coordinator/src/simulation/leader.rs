@@ -102,6 +102,7 @@ impl SimLeader {
             unchanged,
             desired: if unchanged { Vec::new() } else { desired.assignments(state) },
             horizons: desired.horizons(state),
+            beat_again_ms: 0,
         }
     }
 

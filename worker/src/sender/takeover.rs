@@ -54,13 +54,14 @@ pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds)
 }
 
 impl Takeover {
-    /// Tries until everything is known.
-    pub(crate) async fn run(self, assignment: SenderAssignment) -> Findings {
+    /// Asks the log until it has told what this start needs. What calls of somebody else still do is waited for by
+    /// [`Takeover::settle`], meanwhile.
+    pub(crate) async fn findings(self, assignment: SenderAssignment) -> Findings {
         if !assignment.unclean {
             return Findings { uncertain_bound: None, log_ends: self.needed_log_ends(&assignment).await };
         }
         let channels = assignment.shards.iter().map(|shard| shard.source_pchannel.clone()).collect();
-        let (log_ends, ()) = tokio::join!(self.log_ends(channels), self.settle());
+        let log_ends = self.log_ends(channels).await;
         Findings { uncertain_bound: Some(uncertain_bound(&assignment, &log_ends)), log_ends }
     }
 

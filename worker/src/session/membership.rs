@@ -4,6 +4,7 @@
 //! is fenced before anything may be sent again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use harrier_proto::harrier::v1::{
     HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, SourceLog, TrafficSample,
@@ -13,6 +14,9 @@ use super::host::SenderHost;
 use super::registration::{Times, UnknownLog};
 use super::senders::Senders;
 use super::{BootInstant, Lease};
+
+/// However soon a coordinator wants to hear again.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// The final reports that a heartbeat carries, by sender and epoch.
 pub(crate) type Carried = Vec<(String, u64)>;
@@ -28,6 +32,8 @@ pub(crate) struct Membership<H: SenderHost> {
     host: Option<(SourceLog, H)>,
     sequence: u64,
     desired_version: u64,
+    /// When the coordinator would like to hear again, if not as usual.
+    beat_again: Option<Duration>,
 }
 
 impl<H: SenderHost> Membership<H> {
@@ -43,7 +49,13 @@ impl<H: SenderHost> Membership<H> {
             host: None,
             sequence: 0,
             desired_version: 0,
+            beat_again: None,
         }
+    }
+
+    /// How long until the next heartbeat, after one that was answered.
+    pub fn pause(&self) -> Duration {
+        self.beat_again.map_or(self.times.heartbeat, |sooner| sooner.clamp(PAUSE_MIN, self.times.heartbeat))
     }
 
     /// The lease begins with the first heartbeat that is answered, not here: only its answer says which senders
@@ -115,11 +127,32 @@ impl<H: SenderHost> Membership<H> {
             self.desired_version = reply.desired_version;
         }
         self.senders.grant(&reply.horizons);
+        self.beat_again = (reply.beat_again_ms > 0).then(|| Duration::from_millis(reply.beat_again_ms));
         self.lease.renew(sent + self.times.lease);
     }
 
     /// The goodbye, with all last words.
     pub fn leave(&mut self) -> LeaveRequest {
         LeaveRequest { worker_id: self.worker_id.clone(), senders: self.senders.reports() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fake_sender::FakeHost;
+    use super::*;
+
+    #[test]
+    fn the_coordinator_may_ask_to_hear_sooner_but_not_at_any_pace_nor_later() {
+        let mut membership: Membership<FakeHost> = Membership::new("w".into(), Arc::new(Lease::new()));
+        let usual = membership.times.heartbeat;
+        assert_eq!(membership.pause(), usual);
+        for (asked_ms, pause) in
+            [(50, Duration::from_millis(50)), (1, PAUSE_MIN), (60_000, usual), (0, usual)]
+        {
+            let reply = HeartbeatReply { unchanged: true, beat_again_ms: asked_ms, ..Default::default() };
+            membership.take_answer(&Vec::new(), BootInstant::now(), reply);
+            assert_eq!(membership.pause(), pause, "asked for {asked_ms} ms");
+        }
     }
 }

@@ -69,12 +69,20 @@ impl<H: SenderHost> Session<H> {
             }
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(self.membership.times.heartbeat) => {}
+                () = tokio::time::sleep(self.pause()) => {}
                 // A last word is what another worker may be waiting for.
                 () = stopped.notified() => {}
             }
         }
         self.drain().await;
+    }
+
+    /// Until the next heartbeat. While no coordinator answers the lease runs out: whoever leads next should hear soon.
+    fn pause(&self) -> Duration {
+        match self.silent_since {
+            Some(_) => self.parts.backoff_min.min(self.membership.times.heartbeat),
+            None => self.membership.pause(),
+        }
     }
 
     /// Registers, however long it takes.

@@ -139,15 +139,24 @@ impl Runner {
 
     /// Finds out what has to be known. `None` when the sender is to end before it began.
     async fn start(&mut self) -> Option<Findings> {
-        let mut findings = self.takeover().run(self.assignment.clone()).boxed();
-        loop {
+        let mut settling = self.settling();
+        let mut asking = Some(self.takeover().findings(self.assignment.clone()).boxed());
+        let mut findings = None;
+        while settling.is_some() || asking.is_some() {
             tokio::select! {
-                found = &mut findings => return Some(found),
+                () = optional(&mut settling) => continue,
+                found = optional(&mut asking) => {
+                    findings = Some(found);
+                    continue;
+                }
                 command = self.commands.recv() => match command? {
                     Command::Grant(horizon) => self.horizon = self.horizon.max(horizon),
                     Command::Update(assignment) => {
-                        self.take_assignment(*assignment);
-                        findings = self.takeover().run(self.assignment.clone()).boxed();
+                        // What was waited for holds for any inputs; and they may change again and again.
+                        if self.take_assignment(*assignment) && settling.is_some() {
+                            settling = self.settling();
+                        }
+                        asking = Some(self.takeover().findings(self.assignment.clone()).boxed());
                     }
                     Command::Stop(reply) => {
                         let _ = reply.send(never_began(&self.assignment));
@@ -159,6 +168,13 @@ impl Runner {
             let report = SenderReport { error: self.problems.worst(), ..starting_report(&self.assignment) };
             self.report.send_replace(report);
         }
+        findings
+    }
+
+    /// After an unclean end of the former owner.
+    fn settling(&self) -> Option<BoxFuture<'static, ()>> {
+        let takeover = self.takeover();
+        self.assignment.unclean.then(|| async move { takeover.settle().await }.boxed())
     }
 
     fn begin(&mut self, findings: Findings) -> Running {
@@ -240,7 +256,7 @@ impl Runner {
             Some(event) = running.events.1.recv() => self.on_reader(running, event),
             (assignment, ends) = optional(&mut running.update) => {
                 running.core.update(&assignment, &ends, self.clock.now_ms());
-                self.take_assignment(assignment);
+                let _ = self.take_assignment(assignment);
             }
             outcome = optional(&mut running.flushing) => self.on_flushed(running, outcome),
             answer = optional(&mut running.asking_clock) => self.on_target_clock(running, answer),
@@ -302,13 +318,15 @@ impl Runner {
         late || running.core.is_stopped()
     }
 
-    fn take_assignment(&mut self, assignment: SenderAssignment) {
+    /// Answers whether the target is reached in another way than before.
+    fn take_assignment(&mut self, assignment: SenderAssignment) -> bool {
         let moved = assignment.target != self.assignment.target;
         self.assignment = assignment;
         if moved {
             // A call on the old connection goes on.
             self.client = connect(&self.assignment, &self.context);
         }
+        moved
     }
 
     fn takeover(&self) -> Takeover {

@@ -37,13 +37,23 @@ fn history(seed: u64) -> History {
 
 impl Bench {
     async fn start(seed: u64, mood: Mood, failing_percent: u64) -> Self {
+        Self::start_as(seed, mood, failing_percent, |_, _| {}).await
+    }
+
+    /// With another assignment or configuration.
+    async fn start_as(
+        seed: u64,
+        mood: Mood,
+        failing_percent: u64,
+        change: impl FnOnce(&mut SenderAssignment, &mut WorkerConfig),
+    ) -> Self {
         let history = history(seed);
         let (target, uri) = FakeTarget::start(mood).await;
         let lease = Lease::new();
         lease.renew(BootInstant::now() + LEASE);
         let shards =
             (0..history.shape.shards.len()).map(|number| shard_assignment(&history.shape, number, 100));
-        let assignment = SenderAssignment {
+        let mut assignment = SenderAssignment {
             sender_id: "t/dst-dml_0".into(),
             epoch: 1,
             input_version: 1,
@@ -52,23 +62,25 @@ impl Bench {
             shards: shards.collect(),
             ..Default::default()
         };
+        let mut config = WorkerConfig {
+            call_timeout_ms: 200,
+            target_settle_ms: 10,
+            // Every other time hardly anything that waits for its tick is held: it is read twice.
+            interval_bytes_max: if seed.is_multiple_of(2) { 300 } else { 8 << 20 },
+            call_bytes_max: if matches!(mood, Mood::Shared(_)) { 2000 } else { 16 << 20 },
+            tick_interval_ms: 20,
+            backoff_ms_min: 2,
+            backoff_ms_max: 10,
+            target_clock_interval_ms: 20,
+            foreign_grace_ms: 200,
+            hold_ms_min: 20,
+            hold_ms_max: 100,
+            ..WorkerConfig::default()
+        };
+        change(&mut assignment, &mut config);
         let context = SenderContext {
             log: Arc::new(MemoryLog::new(&history, failing_percent)),
-            config: WorkerConfig {
-                call_timeout_ms: 200,
-                target_settle_ms: 10,
-                // Every other time hardly anything that waits for its tick is held: it is read twice.
-                interval_bytes_max: if seed.is_multiple_of(2) { 300 } else { 8 << 20 },
-                call_bytes_max: if matches!(mood, Mood::Shared(_)) { 2000 } else { 16 << 20 },
-                tick_interval_ms: 20,
-                backoff_ms_min: 2,
-                backoff_ms_max: 10,
-                target_clock_interval_ms: 20,
-                foreign_grace_ms: 200,
-                hold_ms_min: 20,
-                hold_ms_max: 100,
-                ..WorkerConfig::default()
-            },
+            config,
             fence: lease.fence(),
             // Less than a batch: every reader lives on its reserve now and then.
             byte_pool: BytePool::new(2000),
@@ -214,6 +226,29 @@ async fn a_stop_begins_no_call() {
     assert_eq!(bench.calls(), calls);
     assert_eq!(report.phase, SenderPhase::Stopped as i32);
     assert_eq!(report.clock, bench.target.state().target.newest);
+}
+
+/// Collections come and go all the time; a take-over that waited anew with each of them took seconds longer, or for
+/// ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_its_inputs_do_not_make_a_take_over_wait_anew() {
+    let mut assigned = SenderAssignment::default();
+    let bench = Bench::start_as(11, Mood::Well, 0, |assignment, config| {
+        assignment.unclean = true;
+        config.target_settle_ms = 400;
+        assigned = assignment.clone();
+    })
+    .await;
+    let begin = tokio::time::Instant::now();
+    while bench.calls() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "it never began");
+        bench.lease.renew(BootInstant::now() + LEASE);
+        bench.sender.grant(bench.sender.report().wanted_horizon);
+        assigned.input_version += 1;
+        bench.sender.update(assigned.clone());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(400), "it did not wait at all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

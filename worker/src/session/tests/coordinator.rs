@@ -80,6 +80,7 @@ impl Coordinator for FakeCoordinator {
             unchanged,
             desired: if unchanged { Vec::new() } else { script.desired.clone() },
             horizons: Vec::new(),
+            beat_again_ms: 0,
         };
         script.beats.push(request);
         Ok(Response::new(reply))
