@@ -23,6 +23,27 @@ def wait_equal(scene: Scene) -> int:
     return len(at_standby)
 
 
+def wait_same_counts(scene: Scene, names: list[Name], timeout_s: float) -> None:
+    """Until both have equally many rows of these collections in every partition, as of now: much sooner than a whole
+    comparison."""
+    comparison = scene.comparison(names)
+    comparison.wait_readable(timeout_s)
+    guarantee = scene.source.timestamp()
+
+    def same() -> bool:
+        for name in names:
+            source, standby = (_counts(rpc, name, guarantee) for rpc in (scene.source, scene.standby))
+            assert source == standby, f"{name}: {source} at the source, {standby} at the standby"
+        return True
+
+    until("the same number of rows on both sides", same, timeout_s)
+
+
+def _counts(rpc: Rpc, name: Name, guarantee: int) -> dict[str, int]:
+    shape = reading.shape(rpc, name.database, name.collection)
+    return reading.counts(rpc, name.database, name.collection, shape, guarantee, READ_TIMEOUT_S)
+
+
 def tally(scene: Scene) -> tuple[int, int]:
     """Rows lost and rows doubled, counted over all collections, when `wait_equal` has failed."""
     lost = doubled = 0

@@ -40,8 +40,8 @@ class Faults:
         `longest` what lasts for a while lasts for its least time."""
         self._arena, self._rng, self._journal, self._rough, self._longest = arena, rng, journal, rough, longest
         self._calm, self._write = calm, write
-        # When the present one began, by `time.monotonic`.
-        self.since = 0.0
+        # When the present one began, and when somebody last woke, by `time.monotonic`.
+        self.since = self.woke = 0.0
         self.kinds = [
             Fault("kill a worker", 8, self._kill_worker),
             Fault("kill the leader", 7, self._kill_leader),
@@ -81,7 +81,9 @@ class Faults:
 
     def _down(self) -> None:
         """How long something stays dead."""
-        rest(self._rng.choice([0, 0.3, 1, LEASE_S, 4]) * self._rng.uniform(0.5, 1.2))
+        if not self._longest:
+            return rest(0.3)
+        return rest(self._rng.choice([0, 0.3, 1, LEASE_S, 4]) * self._rng.uniform(0.5, 1.2))
 
     # Kills.
 
@@ -131,6 +133,7 @@ class Faults:
         rest(seconds)
         for victim in victims:
             victim.thaw()
+        self.woke = time.monotonic()
         self._note(f"SIGCONT after {seconds:.1f} s")
 
     def _freeze_worker(self) -> None:

@@ -43,7 +43,8 @@ def report(campaign: Campaign, settings: Settings) -> None:
     for line in campaign.table.lines():
         print(line)
     if campaign.zombies:
-        print(f"equal after a zombie woke: at most {max(campaign.zombies):.1f} s, {len(campaign.zombies)} times")
+        print(f"as many rows on both sides within {max(campaign.zombies):.1f} s of a zombie's waking, "
+              f"{len(campaign.zombies)} times")
     print(f"{campaign.table.count()} rounds, {campaign.rows} rows written, {campaign.lost} rows lost, "
           f"{campaign.doubled} rows doubled", flush=True)
 

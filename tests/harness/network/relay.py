@@ -10,6 +10,7 @@ import sys
 
 from .owner import Owners
 from .rules import Rules
+from .way import Client, Way
 
 CHUNK_BYTES = 64 << 10
 ERRORS = (OSError, asyncio.IncompleteReadError)
@@ -38,8 +39,8 @@ class Relay:
 
     def _acceptor(self, node: str, port: int, server_port: int):
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            client = self._owners.of(writer.get_extra_info("peername")[1], port)
-            there, back = (client, node), (node, client)
+            client = Client(self._owners, writer.get_extra_info("peername")[1], port)
+            there, back = Way(client, node, there=True), Way(client, node, there=False)
             try:
                 # A connection needs both ways.
                 await self._rules.opened(there)
@@ -55,7 +56,7 @@ class Relay:
 
         return accept
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: tuple[str, str]) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way) -> None:
         try:
             while True:
                 # Nothing is read meanwhile: what is sent stays in the buffers of the kernel, and then with the sender.

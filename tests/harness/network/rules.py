@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from .way import Way
+
 
 @dataclass(frozen=True)
 class Drag:
@@ -31,12 +33,12 @@ class Rules:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def opened(self, way: tuple[str, str]) -> None:
+    async def opened(self, way: Way) -> None:
         """Returns while the way is open."""
-        while way in self._held:
+        while self._held and way.ends() in self._held:
             await self._changed.wait()
 
-    async def drag(self, way: tuple[str, str], size: int) -> None:
+    async def drag(self, way: Way, size: int) -> None:
         """Takes as long as so many bytes take."""
-        if way in self._slow:
-            await asyncio.sleep(self._slow[way].of(size))
+        if self._slow and way.ends() in self._slow:
+            await asyncio.sleep(self._slow[way.ends()].of(size))
