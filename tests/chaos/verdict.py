@@ -8,19 +8,22 @@ from harness.rpc import Rpc
 from harness.scene import Scene
 from harness.wait import until
 
-MAPPED_TIMEOUT_S = 60
 # Long, because a machine that does other things as well is slow, not wrong.
 EQUAL_TIMEOUT_S = 300
+TRY_S = 60
 READ_TIMEOUT_S = 30
 
 
 def wait_equal(scene: Scene) -> int:
     """Until both have the same collections with the same rows, as of now; returns how many collections. Fails with
     the first differences: 0 lost, 0 doubled, or it raises."""
-    at_standby = until("the same collections on both sides", lambda: _paired(scene), MAPPED_TIMEOUT_S)
-    comparison = Comparison(scene.source, scene.standby, at_standby, at_standby.__getitem__)
-    comparison.wait_equal(EQUAL_TIMEOUT_S)
-    return len(at_standby)
+    def equal() -> dict[Name, Name]:
+        # Paired anew each time: what was renamed at the source may get its new name at the standby meanwhile.
+        at_standby = _paired(scene)
+        Comparison(scene.source, scene.standby, at_standby, at_standby.__getitem__).wait_equal(TRY_S)
+        return at_standby
+
+    return len(until("both sides to be equal", equal, EQUAL_TIMEOUT_S, interval_s=1))
 
 
 def wait_same_counts(scene: Scene, names: list[Name], timeout_s: float) -> None:

@@ -20,6 +20,8 @@ from .hardy import Hardy, Rough
 from .table import Table
 
 CLIENT_PAUSE_S, CHURN_PAUSE_S, STANDBY_PAUSE_S = 0.15, 0.6, 5.0
+# A gap shows within this time: a worker that hears nothing sends until its lease ends.
+SHOWS_S = 3.2
 # Longer than this without ticks, once everything runs again, is stuck.
 STUCK_S = 60
 # What a process wrote that woke too late is gone within this time.
@@ -110,6 +112,7 @@ class Campaign:
         healed = self._arena.heal()
         if fault.waits and healed:
             able = time.monotonic()
+        rest(max(0.0, self.faults.since + SHOWS_S - time.monotonic()))
         self._arena.wait_flow(STUCK_S)
         flow = measure(self._arena.watch, since, able)
         self.table.add(fault.name, flow)
@@ -139,7 +142,7 @@ class Campaign:
         try:
             collections = wait_equal(self._arena.scene)
         except AssertionError:
-            self.lost, self.doubled = tally(self._arena.scene)
+            self._tally()
             raise
         self._rough.now = False
         took = time.monotonic() - begin
@@ -147,6 +150,12 @@ class Campaign:
                           f"({took:.0f} s)")
         for of, *_ in COLLECTIONS:
             self._user.flush(of.name)
+
+    def _tally(self) -> None:
+        try:
+            self.lost, self.doubled = tally(self._arena.scene)
+        except AssertionError as error:
+            self.journal.note(f"cannot be counted: {error}")
 
     def _calm(self) -> None:
         self.compare()

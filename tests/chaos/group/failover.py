@@ -29,7 +29,7 @@ from .servers import Servers
 from .table import quantile
 
 # Longer than any failover, and until new workers have their share again.
-WATCHED_S, BETWEEN_S = 7.0, 4.5
+WATCHED_S, BETWEEN_S = 5.5, 2.0
 STUCK_S = 60
 PROBE_S = 0.02
 

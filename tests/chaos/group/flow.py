@@ -22,4 +22,4 @@ def measure(watch: TickWatch, since: float, able: float) -> Flow:
     gaps = watch.longest_gaps(since)
     longest = max((end - begin for begin, end in gaps.values()), default=0.0)
     ends = [end for begin, end in gaps.values() if end - begin > GAP_S]
-    return Flow(max((end - able for end in ends), default=0.0) if ends else 0.0, longest)
+    return Flow(max((end - able for end in ends if end > able), default=0.0), longest)
