@@ -1,6 +1,5 @@
 """What a group campaign plays in: servers, a group behind a network that can be cut, a task, and a watch on ticks."""
 
-import json
 from pathlib import Path
 
 from harness.cdc_api import CdcApi
@@ -51,9 +50,7 @@ class Arena:
 
     def start(self) -> "Arena":
         """The group and a task; returns when every pchannel gets ticks."""
-        self.group.found(WORKERS)
-        for _ in range(COORDINATORS - 1):
-            self.group.grow()
+        self.group.found(WORKERS, COORDINATORS)
         self.api.url = self.group.members[0].api.url
         probe = self.scene.create(simple(PROBE), shards=PCHANNELS)
         probe.insert(some(probe.schema, range(10)))
@@ -89,10 +86,6 @@ class Arena:
 
     def coordinator_nodes(self) -> list[str]:
         return [member.process.name for member in self.group.members]
-
-    def cluster(self) -> dict:
-        """What `GET /cluster` answers at the leader."""
-        return json.loads(self.leader().api.raw(b"", "GET", "/cluster").text)["data"]
 
     # The servers die and come back with their data.
 
