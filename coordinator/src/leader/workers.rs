@@ -351,8 +351,8 @@ mod tests {
         let start = Instant::now();
         let reach = Duration::from_millis(350);
         let mut table = WorkerTable::new(LEASE, start);
-        table.register("dies", "", "", at(start, 5_000)).unwrap();
-        table.register("lives", "", "", at(start, 7_400)).unwrap();
+        table.register("dies", Hello::default(), at(start, 5_000)).unwrap();
+        table.register("lives", Hello::default(), at(start, 7_400)).unwrap();
         let near = |table: &WorkerTable, ms| table.change_is_near(at(start, ms).0, reach);
         assert!(!near(&table, 7_100));
         assert!(near(&table, 7_200));
@@ -361,7 +361,7 @@ mod tests {
         assert!(near(&table, 7_800), "the new owner has not asked yet");
         assert!(!near(&table, 7_900));
         for number in 0..HURRIED_MAX {
-            table.register(&number.to_string(), "", "", at(start, 7_850)).unwrap();
+            table.register(&number.to_string(), Hello::default(), at(start, 7_850)).unwrap();
         }
         assert!(!near(&table, 10_300), "too many to hurry them all");
     }
