@@ -20,6 +20,9 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A worker has one heartbeat under way, and a few while it comes and goes; a member one call of each kind, and those
 /// of rounds that confirm who leads.
 const CONNECTION_CALLS_MAX: usize = 64;
+/// Calls of one connection that the caller gave up before they were looked at. A coordinator that was frozen finds many
+/// when it wakes; with the library's own limit of 20 it would close the connection then.
+const GIVEN_UP_CALLS_MAX: usize = 1024;
 /// Longer than the group may take to confirm or to commit.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a connection on which nothing moves.
@@ -52,6 +55,7 @@ pub(crate) fn serve(listener: TcpListener, services: Services) -> io::Result<Ser
         .timeout(CALL_TIMEOUT)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP_CALLS_MAX))
         .add_service(InterceptedService::new(sessions, guard.clone()))
         .add_service(InterceptedService::new(members, guard));
     Ok(Serving::start(address, |cancel| {
