@@ -126,7 +126,7 @@ class Group:
         for process in dead:
             process.start()
         for member in self.members:
-            self._wait_ready(member)
+            self._wait_ready(member, 90)
         return [process.name for process in dead]
 
     def worker_metrics_url(self, worker: Process) -> str:
@@ -139,12 +139,12 @@ class Group:
             self.network.stop()
         self._ports.give_back()
 
-    def _wait_ready(self, member: Member) -> None:
+    def _wait_ready(self, member: Member, timeout_s: float = 30) -> None:
         def ready() -> bool:
             member.process.check_alive()
             return member.status("/readyz") == 200
 
-        until(f"node {member.node_id} to be ready", ready, 30)
+        until(f"node {member.node_id} to be ready", ready, timeout_s)
 
     def _member(self, bootstrap: bool) -> Member:
         node_id = len(self.members) + 1
