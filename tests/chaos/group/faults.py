@@ -15,7 +15,7 @@ from .hardy import Rough
 
 # The lease of a worker and what a coordinator adds to it, together.
 LEASE_S = 2.5
-STEPS_ASIDE_S = 20
+STEPS_ASIDE_S, TOLD_S = 20, 20
 SLOW = [(0.02, 2e6), (0.1, 1e6), (0.2, 2e5)]
 
 
@@ -214,7 +214,14 @@ class Faults:
         self.since = time.monotonic()
         self._arena.standby_server.kill()
         self._write()
+        until("the task to say that its target is gone", self._tells_of_next_try, TOLD_S)
         self._arena.restart_standby()
+
+    def _tells_of_next_try(self) -> bool:
+        """The reason names the error; since when, and when the next try is."""
+        reason = self._arena.leader().api.get(self._arena.task).get("reason", "")
+        assert "the next try is in" in reason, reason
+        return True
 
     def _kill_source(self) -> None:
         self._rough.now = True

@@ -1,6 +1,7 @@
 //! What is wrong at present, for the sender's report.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use harrier_milvus::error::ErrorClass;
 use harrier_proto::harrier::v1::TaskError;
@@ -12,6 +13,11 @@ pub(crate) enum Place {
     /// The clocks of source and target are apart.
     Clock,
     Channel(String),
+}
+
+/// What went wrong, and when it is tried again.
+pub(crate) fn until_next_try(error: &impl std::fmt::Display, wait: Duration) -> String {
+    format!("{error}; the next try is in {} ms", wait.as_millis())
 }
 
 /// At most one problem per place.

@@ -18,7 +18,7 @@ use super::backoff::Backoff;
 use super::call::lease;
 use super::core::{Core, LogEnds, TAKEOVER_REACH};
 use super::log_end::log_ends;
-use super::problems::Place;
+use super::problems::{Place, until_next_try};
 use crate::config::WorkerConfig;
 use crate::session::Fence;
 
@@ -103,11 +103,12 @@ impl Takeover {
             match answer {
                 Ok(()) => break,
                 Err(error) => {
+                    let wait = backoff.next();
                     tracing::warn!(%error, "the target does not take messages yet, trying again");
-                    self.tell(Place::Target, Some((error.class(), error.to_string())));
+                    self.tell(Place::Target, Some((error.class(), until_next_try(&error, wait))));
+                    tokio::time::sleep(wait).await;
                 }
             }
-            tokio::time::sleep(backoff.next()).await;
         }
         self.tell(Place::Target, None);
         tokio::time::sleep(Duration::from_millis(self.config.target_settle_ms)).await;

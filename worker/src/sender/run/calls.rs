@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::super::call::{self, Outcome};
 use super::super::handle::SenderContext;
 use super::super::metrics;
-use super::super::problems::Place;
+use super::super::problems::{Place, until_next_try};
 use super::super::time::unix_ms;
 use super::{Gate, Runner, Running};
 
@@ -113,7 +113,7 @@ impl Runner {
     pub(super) fn pause(&mut self, running: &mut Running, error: &ClientError) {
         let wait = running.backoff.next();
         tracing::warn!(sender = self.assignment.sender_id, %error, wait_ms = wait.as_millis(), "the target took nothing");
-        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
+        self.problems.set(Place::Target, error.class(), until_next_try(error, wait), unix_ms());
         running.gate = Gate::Pause(Instant::now() + wait);
     }
 
