@@ -19,7 +19,7 @@ from .flow import measure
 from .hardy import Hardy, Rough
 from .table import Table
 
-CLIENT_PAUSE_S, CHURN_PAUSE_S, STANDBY_PAUSE_S = 0.15, 0.6, 5.0
+CLIENT_PAUSE_S, CHURN_PAUSE_S, STANDBY_PAUSE_S = 0.3, 1.0, 8.0
 # A gap shows within this time: a worker that hears nothing sends until its lease ends.
 SHOWS_S = 3.2
 # Longer than this without ticks, once everything runs again, is stuck.
