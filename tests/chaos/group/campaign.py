@@ -130,8 +130,7 @@ class Campaign:
         """It woke a few seconds ago; its rows may have been there twice."""
         self._pause_writes()
         names = [Name(self._arena.scene.database, of.name) for of, *_ in COLLECTIONS]
-        left = self.faults.woke + ZOMBIE_GONE_S - time.monotonic()
-        wait_same_counts(self._arena.scene, names, left)
+        wait_same_counts(self._arena.scene, names, self.faults.woke + ZOMBIE_GONE_S)
         self.zombies.append(time.monotonic() - self.faults.woke)
         self.compare()
 
