@@ -1,6 +1,7 @@
 """Who opened a connection on this machine: the process that holds the other end of it."""
 
 import os
+import time
 from pathlib import Path
 
 STRANGER = "?"
@@ -8,36 +9,33 @@ LOCALHOST = "0100007F"
 
 
 class Owners:
-    """Processes that were started with `--config FOLDER/NAME.yaml`; their name here is NAME."""
+    """Processes that were started with `--config FOLDER/NAME.yaml`; their name here is NAME.
+
+    All connections are looked at together, and again only for one that is younger than the last look."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._names: dict[int, str] = {}
+        self._names: dict[tuple[int, int], str] = {}
+        self._looked_at = 0.0
 
-    def of(self, client_port: int, server_port: int) -> str:
-        """Name of the process that connected from `client_port`; `?` if it is none of those."""
-        inode = _inode(client_port, server_port)
-        if inode is None:
-            return STRANGER
-        wanted = f"socket:[{inode}]"
-        # Those that are known first; who was started since is looked for only then.
-        for refresh in (False, True):
-            if refresh:
-                self._refresh()
-            for pid, name in self._names.items():
-                if _holds(pid, wanted):
-                    return name
-        return STRANGER
+    def of(self, client_port: int, server_port: int, since: float) -> str:
+        """Name of the process that connected from `client_port` at `since` (`time.monotonic`); `?` if it is none of
+        those."""
+        if self._looked_at <= since:
+            self._looked_at = time.monotonic()
+            self._names = self._look()
+        return self._names.get((client_port, server_port), STRANGER)
 
-    def _refresh(self) -> None:
-        self._names = {}
+    def _look(self) -> dict[tuple[int, int], str]:
+        sockets = _connections()
+        found = {}
         for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                name = self._name(int(entry))
-                if name:
-                    self._names[int(entry)] = name
+            name = self._name(entry) if entry.isdigit() else None
+            if name:
+                found.update({sockets[inode]: name for inode in _inodes(entry) if inode in sockets})
+        return found
 
-    def _name(self, pid: int) -> str | None:
+    def _name(self, pid: str) -> str | None:
         try:
             argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
         except OSError:
@@ -48,27 +46,32 @@ class Owners:
         return config.stem if str(config.parent) == self._folder else None
 
 
-def _inode(client_port: int, server_port: int) -> str | None:
-    local, remote = (f"{LOCALHOST}:{port:04X}" for port in (client_port, server_port))
+def _connections() -> dict[str, tuple[int, int]]:
+    """Inode of every socket that is connected to this machine -> its own port, and the other's."""
     with open("/proc/net/tcp") as table:
-        for line in table:
-            fields = line.split()
-            if fields[1] == local and fields[2] == remote:
-                return fields[9]
-    return None
+        next(table)
+        rows = [line.split() for line in table]
+    return {row[9]: (_port(row[1]), _port(row[2])) for row in rows if row[2].startswith(LOCALHOST)}
 
 
-def _holds(pid: int, wanted: str) -> bool:
-    folder = f"/proc/{pid}/fd"
+def _port(address: str) -> int:
+    return int(address.split(":")[1], 16)
+
+
+def _inodes(pid: str) -> list[str]:
+    """Of the sockets that a process holds."""
+    folder, found = f"/proc/{pid}/fd", []
     try:
         entries = os.listdir(folder)
     except OSError:
-        # It has ended.
-        return False
+        # It has ended meanwhile.
+        return []
     for entry in entries:
         try:
-            if os.readlink(f"{folder}/{entry}") == wanted:
-                return True
+            link = os.readlink(f"{folder}/{entry}")
         except OSError:
+            # Closed meanwhile.
             continue
-    return False
+        if link.startswith("socket:["):
+            found.append(link[8:-1])
+    return found

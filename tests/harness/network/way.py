@@ -1,5 +1,7 @@
 """One direction of a connection, from node to node."""
 
+import time
+
 from .owner import Owners
 
 
@@ -8,11 +10,12 @@ class Client:
 
     def __init__(self, owners: Owners, client_port: int, server_port: int) -> None:
         self._owners, self._ports, self._name = owners, (client_port, server_port), ""
+        self._since = time.monotonic()
 
     @property
     def name(self) -> str:
         if not self._name:
-            self._name = self._owners.of(*self._ports)
+            self._name = self._owners.of(*self._ports, self._since)
         return self._name
 
 
