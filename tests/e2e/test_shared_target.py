@@ -13,7 +13,7 @@ from harness.schema import simple
 from harness.traffic import rows_replayed, rows_written, senders
 from harness.wait import until
 
-LAG_S_MAX = 4
+LAG_S_MAX = 6
 INSERTS, ROWS = 100, 500
 
 
@@ -44,7 +44,7 @@ def test_a_paused_task_its_backlog_and_its_deletion_are_nothing_to_the_other(sce
     scene.wait_equal()
     until("two senders for both tasks", lambda: senders(harrier) == 2, 20)
     before = rows_replayed(harrier, first)
-    with Load(scene, busy) as load, LagWatch(scene, first, ["busy"], LAG_S_MAX):
+    with Load(scene, busy) as load, LagWatch(scene, first, ["busy"]) as watch:
         scene.api.pause(second)
         there = scene.standby_count("backlog")
         write_backlog(backlog, 1000)
@@ -54,11 +54,12 @@ def test_a_paused_task_its_backlog_and_its_deletion_are_nothing_to_the_other(sce
         scene.api.resume(second)
         until("the backlog to arrive", lambda: rows_written(harrier, second) >= written + INSERTS * ROWS, 60)
         load.wait_rounds(10)
+    watch.check(LAG_S_MAX)
     scene.wait_equal()
     assert rows_replayed(harrier, first) == before, "the other's rows were sent again"
 
     # Deleted in the middle of a backlog; and somebody else takes its collections over, which are found with rows.
-    with Load(scene, busy) as load, LagWatch(scene, first, ["busy"], LAG_S_MAX):
+    with Load(scene, busy) as load, LagWatch(scene, first, ["busy"]) as watch:
         scene.api.pause(second)
         write_backlog(backlog, 100_000)
         written = rows_written(harrier, second)
@@ -69,6 +70,7 @@ def test_a_paused_task_its_backlog_and_its_deletion_are_nothing_to_the_other(sce
         third = scene.replicate(["backlog"])
         until("all of it to be sent again", lambda: rows_replayed(harrier, third) >= INSERTS * ROWS, 60)
         load.wait_rounds(10)
+    watch.check(LAG_S_MAX)
     scene.wait_equal()
     assert rows_replayed(harrier, first) == before, "the other's rows were sent again"
 
@@ -82,10 +84,11 @@ def test_two_tasks_to_two_targets(scene, two_channels):
     scene.wait_equal()
     other.wait_equal()
 
-    with Load(scene, busy) as load, LagWatch(scene, here, ["busy"], LAG_S_MAX):
+    with Load(scene, busy) as load, LagWatch(scene, here, ["busy"]) as watch:
         two_channels.server.process.freeze()
         try:
-            load.wait_rounds(60)
+            # Shorter than its session in etcd, or it ends itself when it wakes.
+            load.wait_rounds(15)
         finally:
             two_channels.server.process.thaw()
         scene.api.pause(there)
@@ -93,10 +96,11 @@ def test_two_tasks_to_two_targets(scene, two_channels):
         scene.source.drop_collection(scene.database, "gone")
         create(scene, "gone", range(50))
         wait_same_collections(scene.source, scene.standby, scene.database)
-        scene.wait_equal()
+        scene.wait_equal(names=named(scene, "gone"))
         assert two_channels.rpc.count(scene.database, "gone", guarantee=1) == 100
         scene.api.resume(there)
         load.wait_rounds(10)
+    watch.check(LAG_S_MAX)
     wait_same_collections(scene.source, two_channels.rpc, scene.database)
     other.wait_equal()
     scene.wait_equal()
