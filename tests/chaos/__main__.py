@@ -12,6 +12,7 @@ from harness.stand import Stand
 from .backlog import Backlog
 from .campaign import Campaign
 from .group.main import main as group_campaign
+from .held_tick import HeldTick
 from .settings import Settings
 
 
@@ -21,6 +22,10 @@ def run(stand: Stand, settings: Settings) -> None:
     if settings.small_inserts or settings.large_megabytes:
         scene = Scene(stand, "backlog")
         Backlog(scene, stand.harrier, settings).run()
+        scene.end()
+    if settings.held_megabytes:
+        scene = Scene(stand, "held_tick")
+        HeldTick(scene, stand.harrier, settings).run()
         scene.end()
     if settings.kills:
         campaign = Campaign(Scene(stand, "chaos"), stand.harrier, settings.seed)

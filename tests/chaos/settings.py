@@ -26,3 +26,5 @@ class Settings:
     # The backlog: inserts of one to three rows, and megabytes (10^6) of large ones. 0 and 0 leave it out.
     small_inserts: int = field(default_factory=lambda: number("CHAOS_SMALL_INSERTS", 200_000))
     large_megabytes: int = field(default_factory=lambda: number("CHAOS_LARGE_MB", 1000))
+    # MiB that are written while the source's tick stands still; 0 leaves that out.
+    held_megabytes: int = field(default_factory=lambda: number("CHAOS_HELD_MB", 2000))

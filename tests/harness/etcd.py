@@ -50,6 +50,12 @@ class Etcd:
         request = urllib.request.Request(f"http://{self.endpoint}/v3/kv/put", json.dumps(body).encode())
         urllib.request.urlopen(request, timeout=5).close()
 
+    def delete(self, key: str) -> None:
+        """By the same gateway; nothing happens if it is not there."""
+        body = {"key": base64.b64encode(key.encode()).decode()}
+        request = urllib.request.Request(f"http://{self.endpoint}/v3/kv/deleterange", json.dumps(body).encode())
+        urllib.request.urlopen(request, timeout=5).close()
+
     def _healthy(self) -> bool:
         self.process.check_alive()
         with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=2) as answer:

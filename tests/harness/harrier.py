@@ -58,14 +58,15 @@ class Harrier:
             self.add_worker()
         return self
 
-    def add_worker(self) -> Process:
-        """One more worker, started."""
+    def add_worker(self, **settings) -> Process:
+        """One more worker, started; `settings` are some of its section."""
         number = len(self.workers) + 1
         worker = self._process(f"worker-{number}", {"worker": {
             "coordinators": [self.grpc_address],
             "metrics_address": f"127.0.0.1:{self._worker_ports + number - 1}",
             # A test for what is no foreign write need not wait half a minute for its absence.
             "foreign_creation_grace_ms": 5000,
+            **settings,
         }})
         self.workers.append(worker)
         return worker.start()

@@ -16,12 +16,21 @@ pub struct WorkerConfig {
     pub merge_bytes_max: usize,
     /// Size of one call to the target.
     pub call_bytes_max: usize,
+    /// Size of the first calls to a target of which nothing is known; they grow with quick answers.
+    pub call_bytes_start: usize,
+    /// Calls to a target that is slow to answer become no smaller.
+    pub call_bytes_min: usize,
+    /// An answer within this time lets calls grow, in milliseconds.
+    pub call_quick_ms: u64,
     /// Source messages that one sender holds beyond `buffer_bytes_max` while it waits for the tick that covers them.
     pub interval_bytes_max: usize,
     /// How often the target gets a tick.
     pub tick_interval_ms: u64,
-    /// How long one call to the target may take; never longer than the lease lasts.
+    /// How long the answer to a call is waited for; longer than the lease lasts only while that is renewed, and only
+    /// for calls of at most `call_patient_bytes_max`.
     pub call_timeout_ms: u64,
+    /// Calls above this size are given up with the lease that they began with.
+    pub call_patient_bytes_max: usize,
     /// What a new owner waits, after the target's first answer, before it sends.
     pub target_settle_ms: u64,
     /// What one read from the log asks for.
@@ -45,6 +54,8 @@ pub struct WorkerConfig {
     /// How far ahead of the target's clock a call may lie, in milliseconds. From 2000 on the target refuses its rows
     /// (`dataCoord.segment.assignmentExpiration` there).
     pub target_ahead_ms_max: u64,
+    /// After this time without a refusal, the size of messages that a target has refused doubles, in milliseconds.
+    pub target_limit_probe_ms: u64,
     /// How long several messages at once that the sender of a target channel did not write may wait for an
     /// explanation, in milliseconds.
     pub foreign_grace_ms: u64,
@@ -63,9 +74,13 @@ impl Default for WorkerConfig {
             buffer_bytes_max: 64 << 20,
             merge_bytes_max: 4 << 20,
             call_bytes_max: 16 << 20,
+            call_bytes_start: 1 << 20,
+            call_bytes_min: 16 << 10,
+            call_quick_ms: 500,
             interval_bytes_max: 8 << 20,
             tick_interval_ms: 200,
             call_timeout_ms: 5_000,
+            call_patient_bytes_max: 256 << 10,
             target_settle_ms: 250,
             read_batch_bytes_max: 1 << 20,
             backoff_ms_min: 100,
@@ -77,6 +92,7 @@ impl Default for WorkerConfig {
             lookahead_ms_min: 5_000,
             target_clock_interval_ms: 5_000,
             target_ahead_ms_max: 1_800,
+            target_limit_probe_ms: 600_000,
             foreign_grace_ms: 5_000,
             foreign_creation_grace_ms: 30_000,
             drain_timeout_ms: 10_000,

@@ -108,7 +108,7 @@ impl Worker {
         };
         let share = SenderShare {
             byte_pool: BytePool::new(config.buffer_bytes_max),
-            target_limits: TargetLimits::default(),
+            target_limits: TargetLimits::new(&config),
             traffic: TrafficSink::new(),
             config: Arc::new(config),
         };

@@ -93,6 +93,9 @@ fn check_worker(config: &Config) -> Result<(), ConfigError> {
         let problem = format!("expected at least worker.merge_bytes_max ({})", worker.merge_bytes_max);
         return Err(unfit("worker.call_bytes_max", problem, worker.call_bytes_max));
     }
+    if worker.call_bytes_min == 0 {
+        return Err(unfit("worker.call_bytes_min", "expected at least 1", worker.call_bytes_min));
+    }
     Ok(())
 }
 

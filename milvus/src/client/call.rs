@@ -19,11 +19,13 @@ pub(super) struct Options<'a> {
     pub(super) db: &'a str,
     /// How long the call may take.
     pub(super) timeout: Duration,
+    /// The deadline that the target is told, if that is another one.
+    pub(super) begin_within: Option<Duration>,
 }
 
 impl MilvusClient {
     pub(super) fn options<'a>(&self, db: &'a str) -> Options<'a> {
-        Options { db, timeout: self.shared.request_timeout }
+        Options { db, timeout: self.shared.request_timeout, begin_within: None }
     }
 
     /// A handle of the generated client; they share one connection.
@@ -42,6 +44,12 @@ impl MilvusClient {
         let mut request = Request::new(message);
         request.set_timeout(options.timeout);
         let metadata = request.metadata_mut();
+        if let Some(begin_within) = options.begin_within
+            && let Ok(deadline) = MetadataValue::try_from(format!("{}m", begin_within.as_millis()))
+        {
+            // A second value: the transport here keeps the first one, the target the last one (grpc-go).
+            metadata.append("grpc-timeout", deadline);
+        }
         if let Some(authorization) = &self.shared.authorization {
             metadata.insert("authorization", authorization.clone());
         }

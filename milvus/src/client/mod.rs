@@ -26,6 +26,7 @@ pub use connect::{MilvusClient, ServerInfo};
 pub use endpoint::{Endpoint, TlsIdentity};
 pub use error::{ClientError, Missing};
 pub use partitions::Partition;
+pub use replicate::Patience;
 pub use replicate_position::ReplicatePosition;
 pub use schema::{first_difference, for_target};
 pub use socket::WriteGuard;

@@ -57,11 +57,11 @@ pub async fn run(arguments: Arguments) -> Result<Value> {
     let mut calls_left = made.calls.into_iter();
     // The tick before the rows: it also opens the connection.
     if let Some(first) = calls_left.next() {
-        target.replicate(first, CALL_TIMEOUT).await?;
+        target.replicate(first, CALL_TIMEOUT.into()).await?;
     }
     let started = Instant::now();
     for call in calls_left {
-        target.replicate(call, CALL_TIMEOUT).await?;
+        target.replicate(call, CALL_TIMEOUT.into()).await?;
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(json!({

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harrier_milvus::client::{ClientError, MilvusClient, ReplicatePosition};
+use harrier_milvus::client::{ClientError, MilvusClient, Patience, ReplicatePosition};
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
@@ -32,19 +32,50 @@ pub(crate) enum Outcome {
     Unknown(ClientError),
     /// There was no lease; nothing was sent.
     NoLease,
+    /// The lease ended before the answer came.
+    Lapsed,
 }
 
-/// Sends one call, about `subject` if that is one collection. Its deadline ends within the lease, which is looked at
-/// right before.
+/// How long calls are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallTimes {
+    /// No call longer than this.
+    pub timeout_max: Duration,
+    /// Calls above this size, in bytes, no longer than the lease lasts that they began with.
+    pub patient_bytes_max: usize,
+}
+
+impl CallTimes {
+    /// For a call of so many bytes, with so much left of the lease.
+    ///
+    /// What the target is told ends within the lease: it does not begin what it gets later. Waiting longer for the answer
+    /// is harmless as long as the lease is renewed, for whoever takes over waits for its end. Not so for a large call:
+    /// its last bytes may still lie in buffers when the process that had the lease is gone.
+    pub(crate) fn patience(&self, call_bytes: usize, left: Duration) -> Patience {
+        let begin_within = left.min(self.timeout_max);
+        let patient = call_bytes <= self.patient_bytes_max;
+        Patience { begin_within, answer_within: if patient { self.timeout_max } else { begin_within } }
+    }
+}
+
+/// Sends one call, about `subject` if that is one collection. The lease is looked at right before, and the call is given
+/// up when it ends.
 pub(crate) async fn replicate(
     client: MilvusClient,
     (request, subject): (ReplicateMessageRequest, Option<Subject>),
     fence: Fence,
-    timeout_max: Duration,
+    times: CallTimes,
 ) -> Outcome {
-    let Some(timeout) = timeout_within(&fence, timeout_max) else { return Outcome::NoLease };
+    let Some(left) = timeout_within(&fence, times.timeout_max) else { return Outcome::NoLease };
     let end_ts = request.end_ts;
-    match client.replicate(request, timeout).await {
+    let patience = times.patience(bytes_of(&request), left);
+    let answer = tokio::select! {
+        // In this order: an answer that is there counts.
+        biased;
+        answer = client.replicate(request, patience) => answer,
+        () = fence.ended() => return Outcome::Lapsed,
+    };
+    match answer {
         Ok(position) => Outcome::Acknowledged { position },
         Err(error) if may_be_about_messages(&error) => {
             refused(&client, error, end_ts, subject.as_ref()).await
@@ -76,6 +107,12 @@ fn is_unknown(error: &ClientError) -> bool {
     error.outcome_unknown() || matches!(error, ClientError::TooLarge { .. })
 }
 
+/// About what a call takes on the wire.
+pub(crate) fn bytes_of(request: &ReplicateMessageRequest) -> usize {
+    request.msgs.iter().map(bytes::Bytes::len).sum()
+}
+
+/// What is left of the lease, at most `timeout_max`; none if that is not worth a call.
 pub(crate) fn timeout_within(fence: &Fence, timeout_max: Duration) -> Option<Duration> {
     let left = fence.may_send_until()?.since(BootInstant::now());
     (left >= CALL_MIN).then(|| left.min(timeout_max))

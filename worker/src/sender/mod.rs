@@ -8,6 +8,7 @@
 
 mod backoff;
 mod call;
+mod call_size;
 mod core;
 mod foreign;
 mod handle;

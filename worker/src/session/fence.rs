@@ -100,6 +100,26 @@ impl Fence {
         }
     }
 
+    /// Waits until sending is not allowed any more. It may be again later.
+    pub async fn ended(&self) {
+        let mut until = self.until.clone();
+        loop {
+            until.borrow_and_update();
+            let remaining = self.remaining();
+            if remaining.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = self.revoked.cancelled() => return,
+                changed = until.changed() => if changed.is_err() {
+                    return;
+                },
+                // Looked at again: it may have been renewed, or the machine was asleep.
+                () = tokio::time::sleep(remaining) => {}
+            }
+        }
+    }
+
     /// Takes the right away for good, from all clones.
     pub fn revoke(&self) {
         self.revoked.cancel();
@@ -154,6 +174,26 @@ mod tests {
         assert!(old.is_revoked());
         assert_eq!(old.may_send_until(), None);
         assert!(new.may_send_until().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_end_is_that_of_the_last_renewal() {
+        let (lease, short) = (Lease::new(), Duration::from_millis(60));
+        let fence = lease.fence();
+        fence.ended().await;
+        lease.renew(BootInstant::now() + short);
+        let waiting = tokio::spawn({
+            let fence = fence.clone();
+            async move { fence.ended().await }
+        });
+        let renewed = BootInstant::now() + 3 * short;
+        lease.renew(renewed);
+        waiting.await.unwrap();
+        assert!(BootInstant::now() >= renewed);
+        lease.renew(BootInstant::now() + LONG);
+        let waiting = tokio::spawn(async move { fence.ended().await });
+        lease.end();
+        waiting.await.unwrap();
     }
 
     #[tokio::test]

@@ -134,8 +134,6 @@ impl Core {
         self.acked_pack = flight.number;
         self.settled.acknowledged(self.acked_pack);
         self.acked_tick = flight.tick;
-        let slowly = self.call_bytes_limit / 32;
-        self.call_bytes_limit = (self.call_bytes_limit + slowly).min(self.config.call_bytes_max);
         for ((key, kind), by) in &flight.written {
             if let Some(shard) = self.shards.get_mut(key) {
                 shard.traffic.add(*kind, Operation::Write, by);

@@ -35,6 +35,7 @@ mod inputs;
 mod isolate;
 mod leave;
 mod pack;
+mod portion;
 mod position;
 mod release;
 mod report;
@@ -116,7 +117,7 @@ pub(crate) struct CoreStart {
 
 pub(crate) struct Core {
     config: CoreConfig,
-    /// At most `call_bytes_max`; less for a target that did not answer in time.
+    /// At most `call_bytes_max`; less for a target that is slow to answer (`portion`).
     call_bytes_limit: usize,
     /// The largest message that this target takes, as far as it has refused one.
     message_bytes_max: Option<usize>,
@@ -247,10 +248,9 @@ impl Core {
         self.clock.grant(horizon);
     }
 
-    /// The target does not take so much at once: send less from now on. It grows again with what is acknowledged.
-    pub(crate) fn halve_call_limit(&mut self) {
-        const SMALLEST: usize = 256 * 1024;
-        self.call_bytes_limit = (self.call_bytes_limit / 2).max(SMALLEST.min(self.config.call_bytes_max));
+    /// How much the target takes in one call as far as known: packs and calls are at most this large from now on.
+    pub(crate) fn limit_calls(&mut self, bytes_max: usize) {
+        self.call_bytes_limit = bytes_max.min(self.config.call_bytes_max);
     }
 
     /// Replay windows opened since the last call.

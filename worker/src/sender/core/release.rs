@@ -8,6 +8,7 @@ use harrier_milvus::tso::Timestamp;
 
 use super::deliver::message_kind;
 use super::pack::{GroupKey, Pack};
+use super::portion::Portions;
 use super::restamp::Stamps;
 use super::shard::{Held, RowsKind, Shard, ShardKey};
 use super::sizes;
@@ -43,13 +44,13 @@ impl Core {
     }
 
     /// What all shards would contribute now, up to `limit`.
-    pub(super) fn plan_releases(&mut self, limit: Timestamp) -> Vec<Release> {
+    pub(super) fn plan_releases(&mut self, limit: Timestamp, portions: &Portions) -> Vec<Release> {
         let watermark = self.watermark();
         let last_tick = self.clock.clock();
         let mut faults = Vec::new();
         let mut releases = Vec::new();
         for (key, shard) in &self.shards {
-            let until = shard.releasable_until(watermark).min(limit);
+            let until = shard.releasable_until(watermark).min(limit).min(portions.of(*key, shard));
             if until <= shard.released {
                 continue;
             }
@@ -106,7 +107,7 @@ impl Core {
         let partition = held.target_partition_id;
         let group = |kind| GroupKey { shard: key, target_partition_id: partition, kind };
         let destination = || shard.routes.destination(&shard.spec, partition);
-        let taken = self.message_bytes_max.map(|max| max.saturating_sub(destination().head_bytes_max()));
+        let taken = self.largest_message().map(|max| max.saturating_sub(destination().head_bytes_max()));
         let limit = merge_limit(shard, self.config.merge_bytes_max.min(self.call_bytes_limit));
         let limit = taken.map_or(limit, |taken| limit.min(taken));
         let replays = held.kind == RowsKind::Insert && held.head.min_ts <= shard.replay_until;

@@ -71,9 +71,10 @@ impl Core {
     /// False when there is nothing to send, or nothing may be sent now.
     fn close_pack(&mut self) -> bool {
         let limit = self.clock.horizon().min(self.ceiling);
-        let releases = self.plan_releases(limit);
+        let portions = self.portions(limit);
+        let releases = self.plan_releases(limit, &portions);
         let own = self.tick_for_drops().max(self.tick_that_is_due());
-        let Some(tick) = self.tick_for(&releases, limit).max(own) else {
+        let Some(tick) = self.tick_for(&releases, limit.min(portions.of_tick())).max(own) else {
             self.pass_over(releases);
             return false;
         };

@@ -11,6 +11,9 @@ use thiserror::Error;
 use super::Core;
 use crate::message::{self, SplitRefusal};
 
+/// Splitting takes columns apart: only for calls that had to become smaller than this, in bytes.
+const SPLIT_BELOW: usize = 512 << 10;
+
 /// What becomes smaller after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Smaller {
@@ -54,9 +57,16 @@ impl Core {
         Ok(Smaller::Message { bytes_max })
     }
 
-    /// What is known of the target from elsewhere: it takes no larger messages.
-    pub(crate) fn limit_messages(&mut self, bytes_max: usize) {
-        self.message_bytes_max = Some(self.message_bytes_max.map_or(bytes_max, |known| known.min(bytes_max)));
+    /// What is known of the target: it takes no larger messages; none = it has refused none.
+    pub(crate) fn limit_messages(&mut self, bytes_max: Option<usize>) {
+        self.message_bytes_max = bytes_max;
+    }
+
+    /// Source messages above this are split. A target that takes only little in time gets no call that is larger for a
+    /// single message's sake.
+    pub(super) fn largest_message(&self) -> Option<usize> {
+        let slow = (self.call_bytes_limit < SPLIT_BELOW).then_some(self.call_bytes_limit);
+        [self.message_bytes_max, slow].into_iter().flatten().min()
     }
 }
 

@@ -9,12 +9,23 @@ use harrier_milvus::tso;
 use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::time::Instant;
 
-use super::super::call::{self, Outcome};
+use super::super::call::{self, CallTimes, Outcome};
 use super::super::handle::SenderContext;
 use super::super::metrics;
 use super::super::problems::{Place, until_next_try};
 use super::super::time::unix_ms;
 use super::{Gate, Runner, Running};
+
+/// A call that failed after this time without an answer, in milliseconds, met a target that is slow. Before, the lease
+/// may have been short, or the connection broke.
+const SLOW_MS: u64 = 1_000;
+
+/// The call that is on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called {
+    pub at: Instant,
+    pub bytes: usize,
+}
 
 impl Runner {
     /// Makes the next call as soon as one is due and allowed.
@@ -44,10 +55,14 @@ impl Runner {
         };
         if let Some(request) = running.core.next_call(now_ms) {
             let about = (request, running.core.subject());
-            let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
+            let times = CallTimes {
+                timeout_max: Duration::from_millis(self.context.config.call_timeout_ms),
+                patient_bytes_max: self.context.config.call_patient_bytes_max,
+            };
             let fence = self.context.fence.clone();
             running.foreign.calling(about.0.msgs.len());
-            running.call = Some(call::replicate(client, about, fence, timeout).boxed());
+            running.called = Called { at: Instant::now(), bytes: call::bytes_of(&about.0) };
+            running.call = Some(call::replicate(client, about, fence, times).boxed());
         }
     }
 
@@ -59,6 +74,8 @@ impl Runner {
     pub(super) fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
         match outcome {
             Outcome::Acknowledged { position } => {
+                let Called { at, bytes } = running.called;
+                self.context.target_limits.answered(&self.assignment, bytes, at.elapsed());
                 let before = running.core.acked_tick();
                 running.core.on_acknowledged();
                 let tick = running.core.acked_tick();
@@ -72,6 +89,7 @@ impl Runner {
                 self.watch_position(running, position);
             }
             Outcome::NoLease => running.core.on_not_sent(),
+            Outcome::Lapsed => self.on_lapsed(running),
             Outcome::NotSent(error) => {
                 running.core.on_not_sent();
                 self.pause(running, &error);
@@ -84,11 +102,28 @@ impl Runner {
     }
 
     pub(super) fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
-        tracing::warn!(sender = self.assignment.sender_id, %error, "outcome of a call is unknown, sending again in the idempotent form");
-        if let ClientError::Deadline { .. } = error {
-            running.core.halve_call_limit();
+        let Called { at, bytes } = running.called;
+        let took_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let sender = &self.assignment.sender_id;
+        tracing::warn!(sender, %error, bytes, took_ms, "outcome of a call is unknown, sending again in the idempotent form");
+        if took_ms >= SLOW_MS.min(self.context.config.call_timeout_ms) {
+            self.context.target_limits.unanswered(&self.assignment, bytes);
         }
         self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
+        self.begin_again(running);
+    }
+
+    /// The lease ended before the answer: that says nothing about the target.
+    fn on_lapsed(&mut self, running: &mut Running) {
+        let sender = &self.assignment.sender_id;
+        tracing::warn!(
+            sender,
+            "the lease ended before a call was answered, sending again in the idempotent form"
+        );
+        self.begin_again(running);
+    }
+
+    fn begin_again(&mut self, running: &mut Running) {
         self.reconnect();
         running.core.on_unknown_outcome();
         self.settle(running);

@@ -21,7 +21,7 @@ use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use self::calls::connect;
+use self::calls::{Called, connect};
 use self::presence::Asking;
 use self::report::PUBLISH_MS;
 pub(super) use self::report::never_began;
@@ -67,6 +67,8 @@ struct Running {
     readers: HashMap<FeedId, ReaderTask>,
     events: (mpsc::Sender<ReaderEvent>, mpsc::Receiver<ReaderEvent>),
     call: Option<BoxFuture<'static, Outcome>>,
+    /// When it began, and its size.
+    called: Called,
     gate: Gate,
     backoff: Backoff,
     /// A channel whose messages cannot be read: its reader rests until then.
@@ -205,6 +207,7 @@ impl Runner {
             readers: HashMap::new(),
             events: mpsc::channel(16),
             call: None,
+            called: Called { at: Instant::now(), bytes: 0 },
             gate: Gate::Open,
             backoff: Backoff::new(config),
             resting: HashMap::new(),

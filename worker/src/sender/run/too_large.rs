@@ -34,10 +34,10 @@ impl Runner {
         }
     }
 
-    /// What the target refused other senders of this worker need not be refused again.
+    /// What the target refused other senders of this worker, or was slow to take, need not be found out again.
     pub(super) fn keep_limits(&self, running: &mut Running) {
-        if let Some(bytes_max) = self.context.target_limits.message_bytes_max(&self.assignment) {
-            running.core.limit_messages(bytes_max);
-        }
+        let limits = &self.context.target_limits;
+        running.core.limit_messages(limits.message_bytes_max(&self.assignment));
+        running.core.limit_calls(limits.call_bytes_max(&self.assignment));
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::channel::{SimChannel, order};
 use super::worker::WorkerClock;
-use crate::sender::call::timeout_within;
+use crate::sender::call::{CallTimes, bytes_of, timeout_within};
 use crate::sender::core::{Appetite, Core, CoreConfig, CoreStart, HoldConfig, LogEnds};
 use crate::sender::foreign::{ForeignWrites, Grace};
 use crate::sender::handle::starting_report;
@@ -48,7 +48,7 @@ pub struct Call {
     pub epoch: u64,
     /// `None` = the question whether the target answers.
     pub request: Option<ReplicateMessageRequest>,
-    /// After so many milliseconds the sender no longer waits for the answer, and takes its fate as unknown.
+    /// After so many milliseconds the target does not begin to execute it. The sender may wait longer for the answer.
     pub timeout_ms: u64,
 }
 
@@ -98,6 +98,9 @@ struct InFlight {
     /// `None` = prepared, not sent yet.
     id: Option<u64>,
     request: ReplicateMessageRequest,
+    /// The target does not execute it later.
+    begin_by_ms: u64,
+    /// The answer is waited for until then, while there is a lease.
     deadline_ms: u64,
 }
 
@@ -312,7 +315,7 @@ impl SimSender {
             if call.id.is_none() {
                 // Right before the last frame is released.
                 if self.fence.may_send_until().is_some() {
-                    let timeout_ms = call.deadline_ms.saturating_sub(now_ms);
+                    let timeout_ms = call.begin_by_ms.saturating_sub(now_ms);
                     let request = Some(call.request.clone());
                     call.id = Some(network.send(Call {
                         id: 0,
@@ -325,7 +328,7 @@ impl SimSender {
                     running.call = None;
                     running.core.on_not_sent();
                 }
-            } else if now_ms >= call.deadline_ms {
+            } else if now_ms >= call.deadline_ms || self.fence.may_send_until().is_none() {
                 self.unknown(now_ms);
             }
             return;
@@ -334,8 +337,14 @@ impl SimSender {
         let Some(timeout) = may_call.filter(|_| open) else { return };
         if let Some(request) = running.core.next_call(now_ms) {
             running.foreign.calling(request.msgs.len());
-            let deadline_ms = now_ms + u64::try_from(timeout.as_millis()).unwrap_or(0);
-            running.call = Some(InFlight { id: None, request, deadline_ms });
+            let times = CallTimes {
+                timeout_max: Duration::from_millis(self.times.call_timeout_ms),
+                patient_bytes_max: usize::MAX,
+            };
+            let patience = times.patience(bytes_of(&request), timeout);
+            let at = |within: Duration| now_ms + u64::try_from(within.as_millis()).unwrap_or(0);
+            let (begin_by_ms, deadline_ms) = (at(patience.begin_within), at(patience.answer_within));
+            running.call = Some(InFlight { id: None, request, begin_by_ms, deadline_ms });
         }
     }
 

@@ -80,11 +80,11 @@ impl Bench {
         change(&mut assignment, &mut config);
         let context = SenderContext {
             log: Arc::new(MemoryLog::new(&history, failing_percent)),
+            target_limits: TargetLimits::new(&config),
             config,
             fence: lease.fence(),
             // Less than a batch: every reader lives on its reserve now and then.
             byte_pool: BytePool::new(2000),
-            target_limits: TargetLimits::default(),
             traffic: TrafficSink::new(),
         };
         Self { history, target, lease, sender: spawn(assignment, context) }

@@ -12,6 +12,7 @@ mod memory;
 pub(crate) mod random;
 mod shrink;
 mod sizes;
+mod slow_target;
 mod stop_after_unknown;
 pub(crate) mod target;
 mod world;
