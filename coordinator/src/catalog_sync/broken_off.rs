@@ -17,7 +17,7 @@ use super::round::{Tools, commit};
 use crate::registry::{Command, DropId, PendingCreation, UnfinishedCreation};
 
 /// How long the target may still execute a creation that was asked of it: the deadline of a call, and some more.
-const LATE: Duration = Duration::from_secs(15);
+pub(super) const LATE: Duration = Duration::from_secs(15);
 
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);

@@ -12,8 +12,8 @@ use super::partitions::{self, Counterparts, Creating, PartitionRules};
 use super::plan::Wanted;
 use super::ports::{Coordination, SourceReads, TargetCatalog};
 use super::round::commit;
-use super::schema;
 use super::start::start_position;
+use super::{misplaced, schema};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, PendingCreation, ShardPair};
 
 /// What a collection is brought to the target with.
@@ -77,6 +77,12 @@ async fn find_or_create(
         Err(ClientError::NotFound { .. }) => {}
         Err(error) => return Err(error.into()),
         Ok(description) => return Ok(description),
+    }
+    let mut former = with.mappings.values().filter(|mapping| mapping.dropped);
+    if former.any(|mapping| mapping.target_db == name.db && mapping.target_name == name.collection)
+        && misplaced::find(with.target, name, source.created_ts, source.created_ts).await?
+    {
+        return Ok(with.target.describe_collection(&name.db, &name.collection).await?);
     }
     let creation = Creating { coordination: with.coordination, task_id: with.task_id }.of(source, name);
     commit(with.coordination, Command::BeginCreations { creations: vec![creation] }).await?;

@@ -35,6 +35,10 @@ impl TargetCatalog for ConfirmedTarget {
         self.target.databases().await
     }
 
+    async fn collections(&self, db: &str) -> Result<Vec<(String, i64)>, ClientError> {
+        self.target.collections(db).await
+    }
+
     async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError> {
         self.confirm().await?;
         self.target.create_database(db, at).await

@@ -3,7 +3,7 @@
 //! Step by step, each one committed: the rows leave the senders, then the object goes at the target, then the senders
 //! tell its end in the data stream. Whoever leads goes on where the last one stopped; every step can be repeated.
 //! A collection first gets a hidden name that nobody else takes, and that name is dropped: a late call of a leader that
-//! was deposed cannot hit a collection that has taken the name since.
+//! was deposed cannot hit a collection that has taken the name since (`misplaced`).
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,12 @@ use harrier_milvus::client::{ClientError, CollectionDescription};
 use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
+use super::misplaced::hidden_name;
 use super::names::TargetName;
 use super::plan::{Plan, Renamed};
 use super::ports::{Coordination, DropWork, SourceReads, TargetCatalog};
 use super::round::commit;
-use crate::registry::{Command, DroppedPartition, PendingDrop};
+use crate::registry::{Command, DroppedPartition, PendingCreation, PendingDrop};
 
 /// Commits what the plan found gone.
 pub(super) async fn record(
@@ -69,14 +70,16 @@ async fn same_source(
     ))
 }
 
-/// The objects whose names are not free yet: those that are dropped, and those that are to be renamed.
+/// The objects whose names are not free yet: those that are dropped, those that are to be renamed, and those that the
+/// target may still make.
 pub(super) struct Held {
     drops: Vec<PendingDrop>,
     renamed: BTreeSet<TargetName>,
+    unfinished: Vec<PendingCreation>,
 }
 
 impl Held {
-    pub(super) fn new(work: &[DropWork], renamed: &[Renamed<'_>]) -> Self {
+    pub(super) fn new(work: &[DropWork], renamed: &[Renamed<'_>], unfinished: Vec<PendingCreation>) -> Self {
         let name = |one: &Renamed<'_>| TargetName {
             db: one.mapping.target_db.clone(),
             collection: one.mapping.target_name.clone(),
@@ -84,6 +87,7 @@ impl Held {
         Self {
             drops: work.iter().map(|work| work.drop.clone()).collect(),
             renamed: renamed.iter().map(name).collect(),
+            unfinished,
         }
     }
 
@@ -91,13 +95,22 @@ impl Held {
         let is_left = |drop: &PendingDrop| {
             drop.partition.is_none() && drop.target_db == name.db && drop.target_name == name.collection
         };
-        self.renamed.contains(name) || self.drops.iter().any(is_left)
+        let is_unfinished = |creation: &PendingCreation| {
+            let whole = creation.partition.is_none();
+            whole && creation.target_db == name.db && creation.target_name == name.collection
+        };
+        self.renamed.contains(name)
+            || self.drops.iter().any(is_left)
+            || self.unfinished.iter().any(is_unfinished)
     }
 
     pub(super) fn holds_partition(&self, source_collection_id: i64, name: &str) -> bool {
         self.drops.iter().any(|drop| {
             let partition = drop.partition.as_ref().filter(|partition| partition.target_name == name);
             drop.source_collection_id == source_collection_id && partition.is_some()
+        }) || self.unfinished.iter().any(|creation| {
+            let partition = creation.partition.as_ref().filter(|partition| partition.name == name);
+            creation.source_collection_id == source_collection_id && partition.is_some()
         })
     }
 }
@@ -145,10 +158,6 @@ fn what(drop: &PendingDrop) -> String {
     }
 }
 
-fn hidden_name(target_collection_id: i64) -> String {
-    format!("_harrier_drop_{target_collection_id}")
-}
-
 /// A collection of the target, whatever its name is; `None` if it does not have it.
 pub(super) async fn by_id(
     target: &dyn TargetCatalog,
@@ -166,9 +175,8 @@ async fn collection(target: &dyn TargetCatalog, drop: &PendingDrop, at: Timestam
     let by_id = || by_id(target, &drop.target_db, drop.target_collection_id);
     let Some(found) = by_id().await? else { return Ok(()) };
     let (db, hidden) = (&drop.target_db, hidden_name(drop.target_collection_id));
-    if found.name != hidden {
-        target.rename_collection(db, &found.name, &hidden, at).await?;
-    }
+    // Also where an earlier attempt has hidden it: that one's drop may still come.
+    target.rename_collection(db, &found.name, &hidden, at).await?;
     let renamed = target.describe_collection(db, &hidden).await?;
     if renamed.id != drop.target_collection_id {
         // A late call of a former leader gave the hidden name to a collection that had taken the old one.

@@ -68,6 +68,11 @@ impl<C: CountCalls> TargetCatalog for MilvusTarget<C> {
         self.client.list_databases().await
     }
 
+    async fn collections(&self, db: &str) -> Result<Vec<(String, i64)>, ClientError> {
+        let listed = self.client.list_collections(db).await?;
+        Ok(listed.into_iter().map(|collection| (collection.name, collection.id)).collect())
+    }
+
     async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError> {
         self.count("CreateDatabase");
         self.client.create_database(db, at).await

@@ -15,6 +15,7 @@ mod confirmed;
 mod databases;
 mod drops;
 mod milvus_target;
+mod misplaced;
 mod names;
 mod partitions;
 mod plan;
@@ -38,6 +39,8 @@ mod tests;
 
 pub use milvus_target::{CountCalls, MilvusConnector};
 pub use ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
+#[cfg(feature = "simulation")]
+pub use ports::{confirmed_of, mapped_by_others};
 pub use problem::Problem;
 pub(crate) use registry_port::RegistryPort;
 pub use supervisor::{CatalogSync, Options};

@@ -40,6 +40,8 @@ impl SourceReads for CatalogClient {
 pub trait TargetCatalog: Send + Sync + 'static {
     /// Names of all databases.
     async fn databases(&self) -> Result<Vec<String>, ClientError>;
+    /// Names and ids of all collections of a database.
+    async fn collections(&self, db: &str) -> Result<Vec<(String, i64)>, ClientError>;
     /// Creates a database; one that exists already is fine.
     async fn create_database(&self, db: &str, at: Timestamp) -> Result<(), ClientError>;
     /// A collection by its name or an alias.

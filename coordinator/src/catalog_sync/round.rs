@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{FutureExt, StreamExt};
 use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
+use tokio::time::Instant;
 
 use super::collections::{self, Bringing};
 use super::confirmed::ConfirmedTarget;
@@ -15,7 +16,7 @@ use super::plan::{Known, Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
 use super::renames::{Renaming, Seen};
 use super::selection::Selection;
-use super::{Problem, databases, unfinished};
+use super::{Problem, databases, misplaced, unfinished};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
 
 /// Collections brought at the same time; the target's root coordinator works them off one by one anyway.
@@ -37,6 +38,9 @@ pub(super) struct Memory {
     created: Mutex<BTreeSet<i64>>,
     /// Collections that are to be renamed.
     seen: Seen,
+    unfinished: unfinished::KnownSince,
+    /// When the names of the target's collections were looked at.
+    names_looked_at: Option<Instant>,
 }
 
 /// How a round went.
@@ -62,7 +66,10 @@ pub(super) async fn run(
         plan(&task.spec, &selection, snapshot, Known { mappings: &mappings, mapped_by_others: &others });
     let nothing_to_drop = tools.coordination.drops(&task.id).is_empty()
         && unfinished::gone(&*tools.coordination, &task.id, snapshot).is_empty();
-    if task.state == TaskState::Running && first.is_empty() && missing.is_empty() && nothing_to_drop {
+    let looked_lately = memory.names_looked_at.is_some_and(|at| at.elapsed() < misplaced::LOOK_EVERY);
+    let look_at_names = !looked_lately && misplaced::any_at_risk(mappings.values());
+    let nothing_to_do = first.is_empty() && missing.is_empty() && nothing_to_drop && !look_at_names;
+    if task.state == TaskState::Running && nothing_to_do {
         return Ok(Outcome { problems: first.problems, look_again: false });
     }
     // From here on things are done: only by a leader that is one, and on what was decided before.
@@ -83,9 +90,15 @@ pub(super) async fn run(
             memory.target.insert(Arc::new(ConfirmedTarget::new(target, tools.coordination.clone()))).clone()
         }
     };
+    if look_at_names {
+        let at = tools.source.timestamp_upper_bound().await?;
+        misplaced::give_back(&*target, mappings.values(), at).await?;
+        memory.names_looked_at = Some(Instant::now());
+    }
     let unfinished = unfinished::gone(coordination, &task.id, snapshot);
-    if !unfinished.is_empty() {
-        unfinished::work(coordination, &*target, &unfinished).await?;
+    let count = unfinished.len();
+    let waiting = unfinished::work(coordination, &*target, unfinished, &mut memory.unfinished).await?;
+    if waiting.len() < count {
         // Names are now held, and mappings there, that this round did not plan with.
         return Ok(Outcome { problems: plan.problems, look_again: true });
     }
@@ -103,7 +116,8 @@ pub(super) async fn run(
         // This round planned with the old names.
         return Ok(Outcome { problems, look_again: true });
     }
-    let held = Held::new(&coordination.drops(&task.id), &plan.renamed);
+    let is_waiting = !waiting.is_empty();
+    let held = Held::new(&coordination.drops(&task.id), &plan.renamed, waiting);
     let names_change = !plan.renamed.is_empty();
     let round = Round {
         tools,
@@ -117,7 +131,7 @@ pub(super) async fn run(
     let mut outcome = round.all(plan, missing).await?;
     outcome.problems.extend(problems);
     // Its rows leave or arrive soon, and names become free.
-    outcome.look_again |= names_change || !coordination.drops(&task.id).is_empty();
+    outcome.look_again |= names_change || is_waiting || !coordination.drops(&task.id).is_empty();
     Ok(outcome)
 }
 

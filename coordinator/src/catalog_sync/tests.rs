@@ -3,6 +3,7 @@
 
 mod broken_off;
 mod deposed;
+mod misplaced;
 mod renames;
 mod unfinished;
 mod world;

@@ -1,15 +1,25 @@
 //! Creations that a leader began and whose objects the source has dropped before they were mapped: they are found at
 //! the target by what makes a copy a copy, and mapped, so that their drop begins like that of everything else.
+//!
+//! What the target does not have it may still make: a call that was given up can be executed late. So such a creation
+//! ends only when that is over, and until then nobody else takes its name.
+
+use std::collections::BTreeMap;
 
 use harrier_milvus::catalog::CatalogSnapshot;
 use harrier_milvus::client::{ClientError, CollectionDescription};
 
+use tokio::time::Instant;
+
 use super::Problem;
+use super::broken_off::LATE;
+use super::misplaced;
+use super::names::TargetName;
 use super::partitions::dropped;
 use super::ports::{Coordination, TargetCatalog};
 use super::round::commit;
 use crate::registry::{
-    CollectionMapping, Command, CreatedPartition, PartitionMapping, PendingCreation, ShardPair,
+    CollectionMapping, Command, CreatedPartition, DropId, PartitionMapping, PendingCreation, ShardPair,
 };
 
 /// What the source no longer has of what is being created.
@@ -31,19 +41,35 @@ fn is_there(snapshot: &CatalogSnapshot, creation: &PendingCreation) -> bool {
     collection_is_there && found.is_some_and(|found| !found.state.is_gone())
 }
 
-/// Ends them. What was made of them at the target is dropped by the next round.
+/// Since when each of them is known here.
+pub(super) type KnownSince = BTreeMap<DropId, Instant>;
+
+/// Ends them; answers those for which it is too early. What was made of them at the target is dropped by the next
+/// round.
 pub(super) async fn work(
     coordination: &dyn Coordination,
     target: &dyn TargetCatalog,
-    gone: &[PendingCreation],
-) -> Result<(), Problem> {
+    gone: Vec<PendingCreation>,
+    known_since: &mut KnownSince,
+) -> Result<Vec<PendingCreation>, Problem> {
+    known_since.retain(|id, _| gone.iter().any(|creation| creation.id() == *id));
+    let mut waiting = Vec::new();
     for creation in gone {
         if coordination.task(&creation.task_id).is_none() {
-            return Ok(());
+            return Ok(waiting);
         }
-        let command = match &creation.partition {
-            None => collection(coordination, target, creation).await?,
-            Some(partition) => self::partition(coordination, target, creation, partition).await?,
+        let since = *known_since.entry(creation.id()).or_insert_with(Instant::now);
+        let found = match &creation.partition {
+            None => collection(coordination, target, &creation).await?,
+            Some(partition) => self::partition(coordination, target, &creation, partition).await?,
+        };
+        let command = match found {
+            Found::Known(command) => command,
+            Found::Nothing(_) if since.elapsed() < LATE => {
+                waiting.push(creation);
+                continue;
+            }
+            Found::Nothing(command) => command,
         };
         tracing::info!(
             task = creation.task_id,
@@ -53,17 +79,27 @@ pub(super) async fn work(
         );
         commit(coordination, command).await?;
     }
-    Ok(())
+    Ok(waiting)
+}
+
+/// What the target has of a creation, and how it ends then.
+enum Found {
+    /// Something, or nothing can come any more.
+    Known(Command),
+    /// Nothing yet.
+    Nothing(Command),
 }
 
 async fn collection(
     coordination: &dyn Coordination,
     target: &dyn TargetCatalog,
     creation: &PendingCreation,
-) -> Result<Command, Problem> {
+) -> Result<Found, Problem> {
     let end = Command::EndCreation { id: creation.id() };
+    let name = TargetName { db: creation.target_db.clone(), collection: creation.target_name.clone() };
+    misplaced::find(target, &name, creation.created_ts, creation.created_ts).await?;
     let found = match target.describe_collection(&creation.target_db, &creation.target_name).await {
-        Err(ClientError::NotFound { .. }) => return Ok(end),
+        Err(ClientError::NotFound { .. }) => return Ok(Found::Nothing(end)),
         Err(error) => return Err(error.into()),
         Ok(found) => found,
     };
@@ -71,9 +107,10 @@ async fn collection(
     let is_mapped = mappings.values().any(|mapping| mapping.target_id == found.id);
     let is_copy = found.name == creation.target_name && found.created_timestamp == creation.created_ts;
     if is_mapped || !is_copy {
-        return Ok(end);
+        // As long as its name is taken a late creation finds no place, and who has it may go.
+        return Ok(Found::Nothing(end));
     }
-    Ok(Command::MapCollection { mapping: Box::new(dropped_mapping(creation, &found)) })
+    Ok(Found::Known(Command::MapCollection { mapping: Box::new(dropped_mapping(creation, &found)) }))
 }
 
 /// No shard of it becomes an input: all that matters is where its end has to be told.
@@ -109,13 +146,13 @@ async fn partition(
     target: &dyn TargetCatalog,
     creation: &PendingCreation,
     partition: &CreatedPartition,
-) -> Result<Command, Problem> {
+) -> Result<Found, Problem> {
     let end = Command::EndCreation { id: creation.id() };
     let mappings = coordination.mappings(&creation.task_id);
     let Some(mapping) = mappings.get(&creation.source_collection_id).filter(|mapping| !mapping.dropped)
     else {
         // With its collection, which is gone or was never mapped.
-        return Ok(end);
+        return Ok(Found::Known(end));
     };
     let there = target.partitions(&mapping.target_db, &mapping.target_name).await?;
     let mapped = |id: i64| mapping.partitions.values().any(|known| known.target_id == id);
@@ -129,9 +166,10 @@ async fn partition(
             dropped: false,
         },
     );
-    Ok(Command::MapPartitions {
+    let command = Command::MapPartitions {
         task_id: creation.task_id.clone(),
         source_collection_id: creation.source_collection_id,
         partitions: [(partition.source_id, counterpart)].into(),
-    })
+    };
+    Ok(if found.is_some() { Found::Known(command) } else { Found::Nothing(command) })
 }

@@ -36,7 +36,8 @@ async fn what_was_created_and_never_mapped_goes_and_its_name_is_free() {
     let _sync = world.start();
     world.until(|world| world.mappings().contains_key(&3) && world.reason().is_none()).await;
     assert_eq!(world.target_names(), ["default.a"]);
-    assert!(world.registry().creations.is_empty());
+    // Of what the target does not have, once it can no longer come.
+    world.until(|world| world.registry().creations.is_empty()).await;
     // Its end has to be told, or the target's data node would wait for its first tick for ever.
     let drops = world.registry().drops;
     assert!(drops.len() == 2 && drops.values().all(|drop| drop.stage == DropStage::Telling));
@@ -76,6 +77,8 @@ async fn a_partition_that_was_created_and_never_mapped_goes() {
     world.source(snapshot_of([with_partition]));
     let _sync = world.start();
     world.until(|world| world.mappings()[&1].partitions.contains_key(&80)).await;
+    // 79 once it can no longer come.
+    world.until(|world| world.mappings()[&1].partitions.contains_key(&79)).await;
     let mapping = world.mappings()[&1].clone();
     assert!(mapping.partitions[&78].dropped && mapping.partitions[&79].dropped);
     assert_ne!(mapping.partitions[&80].target_id, orphan);
@@ -103,4 +106,23 @@ async fn creations_are_committed_before_the_target_is_asked() {
         let _sync = world.start();
         world.until(|world| world.target_names().is_empty() && world.registry().creations.is_empty()).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_the_target_executes_late_leaves_nothing_behind() {
+    let world = World::new(task(spec(&["*"])));
+    let gone = creation(1, "a", None);
+    world.apply(Command::BeginCreations { creations: vec![gone.clone()] });
+    world.source(snapshot_of([source_collection(2, "b", 1)]));
+    let _sync = world.start();
+    // The others do not wait for it.
+    world.until(|world| world.mappings().contains_key(&2)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert!(!world.registry().creations.is_empty(), "the target may still make it");
+
+    let mut late = source_collection(1, "a", 1);
+    late.created_ts = gone.created_ts;
+    world.target_has(&late);
+    world.until(|world| !world.target_names().contains(&"default.a".to_owned())).await;
+    world.until(|world| world.registry().creations.is_empty()).await;
 }

@@ -46,6 +46,8 @@ struct Inner {
     /// From this call of the target on, too; and what was changed after it.
     deposed_at_call: Option<usize>,
     changed_while_deposed: usize,
+    /// All that collections were renamed to.
+    names_given: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -179,6 +181,19 @@ impl World {
         self.inner().deposed_at_call = Some(number);
     }
 
+    pub(super) fn names_given(&self) -> Vec<String> {
+        self.inner().names_given.clone()
+    }
+
+    /// A late call of somebody who should be gone.
+    pub(super) fn target_renames(&self, from: &str, to: &str) {
+        let mut inner = self.inner();
+        let moved = inner.collections.remove(&("default".to_owned(), from.to_owned()));
+        let (mut description, partitions) = moved.expect("the target has the collection");
+        description.name = to.to_owned();
+        inner.collections.insert(("default".to_owned(), to.to_owned()), (description, partitions));
+    }
+
     pub(super) fn changed_while_deposed(&self) -> usize {
         self.inner().changed_while_deposed
     }
@@ -289,6 +304,14 @@ impl TargetCatalog for World {
         self.call(|inner| Ok(inner.databases.iter().cloned().chain(["default".to_owned()]).collect()))
     }
 
+    async fn collections(&self, db: &str) -> Result<Vec<(String, i64)>, ClientError> {
+        self.maybe_hang().await;
+        self.call(|inner| {
+            let there = inner.collections.iter().filter(|((of, _), _)| of == db);
+            Ok(there.map(|((_, name), (description, _))| (name.clone(), description.id)).collect())
+        })
+    }
+
     async fn create_database(&self, db: &str, _at: Timestamp) -> Result<(), ClientError> {
         self.maybe_hang().await;
         self.change(|inner| {
@@ -386,6 +409,7 @@ impl TargetCatalog for World {
             if inner.found(db, to).is_ok() {
                 return Err(ClientError::AlreadyExists { reason: to.into() });
             }
+            inner.names_given.push(to.to_owned());
             let moved = inner.collections.remove(&(db.to_owned(), from.to_owned()));
             let (mut description, partitions) = moved.expect("looked up before");
             description.name = to.to_owned();
