@@ -39,8 +39,9 @@ def write_backlog(writer, first):
 
 def test_a_paused_task_its_backlog_and_its_deletion_are_nothing_to_the_other(scene_on, two_channels, harrier):
     scene = scene_on(two_channels)
-    busy, backlog = create(scene, "busy"), create(scene, "backlog")
-    first, second = scene.replicate(["busy"]), scene.replicate(["backlog"])
+    # Two, because a load that begins anew would insert its keys twice.
+    busy, also_busy, backlog = (create(scene, name) for name in ("busy", "also_busy", "backlog"))
+    first, second = scene.replicate(["busy", "also_busy"]), scene.replicate(["backlog"])
     scene.wait_equal()
     until("two senders for both tasks", lambda: senders(harrier) == 2, 20)
     before = rows_replayed(harrier, first)
@@ -59,7 +60,7 @@ def test_a_paused_task_its_backlog_and_its_deletion_are_nothing_to_the_other(sce
     assert rows_replayed(harrier, first) == before, "the other's rows were sent again"
 
     # Deleted in the middle of a backlog; and somebody else takes its collections over, which are found with rows.
-    with Load(scene, busy) as load, LagWatch(scene, first, ["busy"]) as watch:
+    with Load(scene, also_busy) as load, LagWatch(scene, first, ["busy", "also_busy"]) as watch:
         scene.api.pause(second)
         write_backlog(backlog, 100_000)
         written = rows_written(harrier, second)
