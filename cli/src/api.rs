@@ -4,10 +4,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::http::Method;
-use harrier_coordinator::http_client::HttpClient;
+use harrier_coordinator::http_client::{HttpAnswer, HttpClient};
 use serde_json::Value;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What comes back from the coordinator at `api`.
+pub async fn raw(
+    (method, api, path): (Method, &str, &str),
+    body: Vec<u8>,
+    timeout: Duration,
+) -> anyhow::Result<HttpAnswer> {
+    let client = HttpClient::new(CONNECT_TIMEOUT);
+    let answer = client.send((method, address(api), path), &[], body, timeout).await;
+    answer.context("give the HTTP address of a running coordinator with --api")
+}
 
 /// The answer of the coordinator at `api`, whatever its code.
 pub async fn send(
@@ -15,12 +26,9 @@ pub async fn send(
     body: Vec<u8>,
     timeout: Duration,
 ) -> anyhow::Result<Value> {
-    let address = address(api);
-    let client = HttpClient::new(CONNECT_TIMEOUT);
-    let answer = client.send((method, address, path), &[], body, timeout).await;
-    let answer = answer.context("give the HTTP address of a running coordinator with --api")?;
+    let answer = raw((method, api, path), body, timeout).await?;
     serde_json::from_slice(&answer.body)
-        .with_context(|| format!("{address} is no coordinator of harrier (HTTP {})", answer.status))
+        .with_context(|| format!("{} is no coordinator of harrier (HTTP {})", address(api), answer.status))
 }
 
 /// `host:port` of what people write.

@@ -29,6 +29,10 @@ pub enum Command {
     /// See and change who is in the group of coordinators.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Write a copy of the registry to a file: tasks, mappings, checkpoints; credentials stay sealed.
+    Backup(BackupArguments),
+    /// Make the data folder of a new group that begins with a backup.
+    Restore(RestoreArguments),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -87,6 +91,37 @@ pub struct StatusArguments {
     pub json: bool,
 }
 
+/// `harrier backup`
+#[derive(Debug, Args)]
+pub struct BackupArguments {
+    /// Any member.
+    #[command(flatten)]
+    pub api: ApiFlag,
+    /// The file; readable by its owner alone.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `harrier restore`
+#[derive(Debug, Args)]
+pub struct RestoreArguments {
+    /// What `harrier backup` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// The file with data_dir, node_id and sealing key.
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// The same as flags.
+    #[command(flatten)]
+    pub coordinator: DataFlags,
+    /// Node id of the new group's first member.
+    #[arg(long, value_name = "NUMBER")]
+    pub node_id: Option<u64>,
+}
+
 /// `harrier config ...`
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -132,21 +167,29 @@ pub struct SourceFlags {
     pub source_log: Option<String>,
 }
 
-/// Flags of the coordinator role.
+/// Where a coordinator keeps what it needs.
 #[derive(Debug, Args)]
-pub struct CoordinatorFlags {
+pub struct DataFlags {
     /// Folder of the registry.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// File with the key that seals credentials.
+    #[arg(long, value_name = "FILE")]
+    pub sealing_key_file: Option<PathBuf>,
+}
+
+/// Flags of the coordinator role.
+#[derive(Debug, Args)]
+pub struct CoordinatorFlags {
+    /// Its folder and key.
+    #[command(flatten)]
+    pub data: DataFlags,
     /// Address of the HTTP API.
     #[arg(long, value_name = "IP:PORT")]
     pub http_address: Option<String>,
     /// Address for workers.
     #[arg(long, value_name = "IP:PORT")]
     pub grpc_address: Option<String>,
-    /// File with the key that seals credentials.
-    #[arg(long, value_name = "FILE")]
-    pub sealing_key_file: Option<PathBuf>,
 }
 
 /// Flags of the worker role.
@@ -235,13 +278,20 @@ impl SourceFlags {
     }
 }
 
-impl CoordinatorFlags {
+impl DataFlags {
     /// Adds these flags.
     pub fn apply(&self, layers: &mut Layers) {
         layers.flag("coordinator.data_dir", text(&self.data_dir));
+        layers.flag("sealing.key_file", text(&self.sealing_key_file));
+    }
+}
+
+impl CoordinatorFlags {
+    /// Adds these flags.
+    pub fn apply(&self, layers: &mut Layers) {
+        self.data.apply(layers);
         layers.flag("coordinator.http_address", self.http_address.clone());
         layers.flag("coordinator.grpc_address", self.grpc_address.clone());
-        layers.flag("sealing.key_file", text(&self.sealing_key_file));
     }
 }
 

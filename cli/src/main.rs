@@ -1,4 +1,4 @@
-//! The one binary: `harrier coordinator | worker | standalone | status | member | config | key`.
+//! The one binary: `harrier coordinator | worker | standalone | status | member | backup | restore | config | key`.
 
 mod api;
 mod args;

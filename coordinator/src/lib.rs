@@ -1,6 +1,7 @@
 //! The coordinator role: owns the task registry, serves the HTTP API, assigns senders to workers and drives the
 //! target's catalog to the source's. Knows nothing of the worker role.
 
+pub mod backup;
 pub mod catalog_sync;
 pub mod config;
 mod coordinator;

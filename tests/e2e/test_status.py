@@ -90,7 +90,11 @@ def test_it_shows_who_leads_who_owns_and_why_that_changed(group, standby, scene_
                    lambda: (a := leader.api.raw(b"", "GET", "/cluster")).status == 503 and a, FAILOVER_S)
     data = answer.body["data"]
     assert answer.code == 503 and not data["complete"] and len(data["group"]["members"]) == 3
-    done = subprocess.run([str(binary()), "status", "--api", leader.api.url], text=True, capture_output=True,
-                          timeout=60)
+    command = [str(binary()), "status", "--api", leader.api.url]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60)
     assert done.returncode == 1 and "no leader" in done.stderr, done
     assert "this is what one node knows" in done.stdout and leader.grpc_address in done.stdout, done
+    for member in group.members:
+        if member is not leader:
+            member.process.start()
+    until("a leader", lambda: leader.api.send("list").code == 200, FAILOVER_S)

@@ -42,14 +42,16 @@ class Member:
 class Group:
     """`Group(folder, pair)` starts nothing; `found()` starts the first member and the workers, `grow()` adds one."""
 
-    def __init__(self, folder: Path, pair: Pair, size: int = 4, networked: bool = False) -> None:
+    def __init__(self, folder: Path, pair: Pair, size: int = 4, networked: bool = False,
+                 ports: tuple[int, int, int] | None = None) -> None:
         """`size` is how many members there may ever be. With `networked` all its connections, also those to the source
-        and to what `reach` names, go through `network`, which can be cut."""
+        and to what `reach` names, go through `network`, which can be cut.
+        `ports` are the first of those of the APIs, the gRPC services and the workers' metrics, if it matters."""
         self.folder, self.pair, self.logs = folder / "members", pair, folder / "logs"
         self.folder.mkdir(parents=True)
-        self._ports = PortBlock()
-        self._http, self._grpc, self._workers_http = (self._ports.take(n) for n in (size, size, 4))
-        self._sealing, self._secret = self.folder / "sealing.key", self.folder / "cluster.secret"
+        self._ports = None if ports else PortBlock()
+        self._http, self._grpc, self._workers_http = ports or (self._ports.take(n) for n in (size, size, 4))
+        self.sealing, self._secret = self.folder / "sealing.key", self.folder / "cluster.secret"
         self.network = Network(self.folder, self.logs) if networked else None
         self._advertised = {(port, n): self.reach(coordinator(n + 1), f"127.0.0.1:{port + n}")
                             for port in (self._http, self._grpc) for n in range(size)}
@@ -67,7 +69,7 @@ class Group:
         """`size` members and that many workers."""
         if self.network:
             self.network.start()
-        for file in (self._sealing, self._secret):
+        for file in (self.sealing, self._secret):
             self.run("key", "generate", str(file))
         founder = self._member(bootstrap=True)
         self._wait_ready(founder)
@@ -93,6 +95,10 @@ class Group:
 
     def remove(self, member: Member) -> None:
         self.run("member", "remove", str(member.node_id), "--api", self.alive()[0].api.url)
+
+    def data_dir(self, member: Member) -> Path:
+        """The folder of its registry."""
+        return self.folder / f"node-{member.node_id}"
 
     def alive(self) -> list[Member]:
         return [member for member in self.members if member.process.alive()]
@@ -137,7 +143,8 @@ class Group:
         end_all(self.processes())
         if self.network:
             self.network.stop()
-        self._ports.give_back()
+        if self._ports:
+            self._ports.give_back()
 
     def _wait_ready(self, member: Member, timeout_s: float = 30) -> None:
         def ready() -> bool:
@@ -155,7 +162,7 @@ class Group:
             "coordinator": {"node_id": node_id, "data_dir": str(self.folder / f"node-{node_id}"),
                             "http_address": f"127.0.0.1:{http}", "grpc_address": f"127.0.0.1:{grpc}",
                             "bootstrap": bootstrap, **advertised},
-            "sealing": {"key_file": str(self._sealing)},
+            "sealing": {"key_file": str(self.sealing)},
             "source": self._source,
         })
         member = Member(node_id, process.start(), f"127.0.0.1:{http}", self._advertised[self._grpc, node_id - 1])

@@ -1,9 +1,11 @@
 //! One file per subcommand.
 
+mod backup;
 mod config;
 mod coordinator;
 mod key;
 mod member;
+mod restore;
 mod runtime;
 mod standalone;
 mod status;
@@ -19,6 +21,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Standalone(arguments) => standalone::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Member(command) => member::run(&command),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Config(command) => config::run(&command),
         Command::Key(command) => key::run(&command),
     }

@@ -5,6 +5,7 @@
 //! commands, talks to a target only to probe it at `create`, and never answers, logs or counts a secret.
 
 mod answer;
+mod backup;
 mod body;
 mod cluster;
 mod create;
@@ -131,6 +132,7 @@ pub fn router(parts: AppParts) -> Router {
         .route("/metrics", get(metrics::scrape))
         .route("/cdc/metrics", get(metrics::scrape))
         .route("/cluster", get(cluster::show))
+        .route("/cluster/backup", get(backup::show))
         .route("/cluster/members", get(members::list).post(members::add))
         .route("/cluster/members/{node_id}", delete(members::remove))
         .route("/healthz", get(health::alive))

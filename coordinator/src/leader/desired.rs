@@ -182,6 +182,7 @@ fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssig
         takeover_clock: sender.takeover_clock,
         shards: shards.collect(),
         drops: inputs.drops.iter().filter_map(|drop_id| drop_assignment(state, drop_id)).collect(),
+        restored: sender.restored,
         due_tick: sender.due_tick,
         due_version: if sender.owes_tick() { sender.due_version } else { 0 },
     })

@@ -72,6 +72,8 @@ pub(crate) mod simulated {
 
 pub(crate) use board::split_sender_id;
 pub(crate) use catalog_duty::CatalogParts;
+#[cfg(test)]
+pub(crate) use fixtures::create_task as create_task_for_tests;
 pub(crate) use leadership::{LeaderParts, Leadership};
 pub(crate) use leadership_check::LeadershipCheck;
 pub(crate) use leading::Times;

@@ -75,6 +75,7 @@ mod tests {
             due_tick: 0,
             due_version: 0,
             ticked_version: 0,
+            restored: false,
         };
         State { senders: BTreeMap::from([("t/p".to_owned(), sender)]), ..State::default() }
     }

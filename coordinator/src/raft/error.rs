@@ -48,10 +48,20 @@ pub enum OpenError {
         /// The newest version that this build reads.
         known: u8,
     },
+    /// The folder has a registry already.
+    #[error(
+        "data folder {} holds a registry already, and is left as it is: set another data_dir, or move that one away",
+        .data_dir.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        data_dir: PathBuf,
+    },
     /// The file cannot be what was written.
     #[error(
-        "{} is damaged ({what}): restore the folder from a backup; without one, move it away, start with --bootstrap \
-         and create the tasks again", .path.display()
+        "{} is damaged ({what}): if other coordinators of its group live, remove this one with `harrier member remove`, \
+         move the folder away and add a new one under a node_id that was never used; else restore a backup with \
+         `harrier restore`; without one, move it away, start with --bootstrap and create the tasks again", .path.display()
     )]
     Damaged {
         /// The file.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::disk::{Disk, DiskError, LOG, META, get_log, get_meta, key, put_meta};
 use super::format::{self, FormatError, VERSION};
@@ -35,11 +35,10 @@ pub(super) fn open<B: StorageBackend>(
 ) -> Result<Disk, OpenError> {
     let data_dir = options.data_dir.as_path();
     let path = data_dir.join(FILE);
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(data_dir).map_err(|source| io_error(data_dir, source))?;
-    let lock = lock(data_dir)?;
+    let lock = take(data_dir)?;
     if !exists(&path)? {
-        make(options, &path)?;
+        // Without entries, and belonging to nobody.
+        make(data_dir, options.node_id, |_| Ok(()))?;
     }
     let length = fs::metadata(&path).map_err(|source| io_error(&path, source))?.len();
     if length == 0 {
@@ -51,6 +50,26 @@ pub(super) fn open<B: StorageBackend>(
         database.compact().map_err(|error| damaged(&path, error))?;
     }
     Disk::start(database, lock).map_err(|source| io_error(data_dir, source))
+}
+
+/// Makes the registry of a folder that has none, with what `fill` writes into it.
+pub(super) fn make_new(
+    data_dir: &Path,
+    node_id: NodeId,
+    fill: impl FnOnce(&WriteTransaction) -> Result<(), DiskError>,
+) -> Result<(), OpenError> {
+    let _lock = take(data_dir)?;
+    if exists(&data_dir.join(FILE))? {
+        return Err(OpenError::NotEmpty { data_dir: data_dir.to_owned() });
+    }
+    make(data_dir, node_id, fill)
+}
+
+/// The folder for this process alone; makes it if it is not there.
+fn take(data_dir: &Path) -> Result<FolderLock, OpenError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(data_dir).map_err(|source| io_error(data_dir, source))?;
+    lock(data_dir)
 }
 
 fn exists(path: &Path) -> Result<bool, OpenError> {
@@ -88,26 +107,36 @@ fn write_holder(file: &mut File) -> io::Result<()> {
     write!(file, "process {}", std::process::id())
 }
 
-/// Makes a registry without entries, that belongs to nobody.
-fn make(options: &RaftOptions, path: &Path) -> Result<(), OpenError> {
+/// Makes a registry without entries; it is there as a whole, or not at all.
+fn make(
+    data_dir: &Path,
+    node_id: NodeId,
+    fill: impl FnOnce(&WriteTransaction) -> Result<(), DiskError>,
+) -> Result<(), OpenError> {
+    let path = data_dir.join(FILE);
     let new_path = path.with_extension("redb.new");
     if exists(&new_path)? {
         // Left by a start that was cut short; nothing was ever decided in it.
         fs::remove_file(&new_path).map_err(|source| io_error(&new_path, source))?;
     }
     let database = open_database(&new_path, true, |file| file)?;
-    write_new(&database, options.node_id).map_err(|error| store_error(&new_path, error))?;
+    write_new(&database, node_id, fill).map_err(|error| store_error(&new_path, error))?;
     database.close().map_err(|error| store_error(&new_path, error.into()))?;
-    fs::rename(&new_path, path).map_err(|source| io_error(path, source))?;
-    let folder = File::open(&options.data_dir).and_then(|folder| folder.sync_all());
-    folder.map_err(|source| io_error(&options.data_dir, source))
+    fs::rename(&new_path, &path).map_err(|source| io_error(&path, source))?;
+    let folder = File::open(data_dir).and_then(|folder| folder.sync_all());
+    folder.map_err(|source| io_error(data_dir, source))
 }
 
-fn write_new(database: &Database, node_id: NodeId) -> Result<(), DiskError> {
+fn write_new(
+    database: &Database,
+    node_id: NodeId,
+    fill: impl FnOnce(&WriteTransaction) -> Result<(), DiskError>,
+) -> Result<(), DiskError> {
     let transaction = database.begin_write()?;
     put_meta(&transaction, key::FORMAT, &[VERSION])?;
     put_meta(&transaction, key::NODE_ID, &format::encode(&node_id)?)?;
     transaction.open_table(LOG)?;
+    fill(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

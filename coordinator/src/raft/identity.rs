@@ -63,13 +63,19 @@ impl Identity {
 
     /// The folder belongs to a new cluster.
     pub(super) async fn bind_new(&self) -> Result<(), OpenError> {
-        let mut bytes = [0_u8; CLUSTER_ID_BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| OpenError::Start(error.to_string()))?;
-        let mut cluster_id = String::with_capacity(2 * CLUSTER_ID_BYTES);
-        for byte in bytes {
-            // Writing to a String cannot fail.
-            let _ = write!(cluster_id, "{byte:02x}");
-        }
+        let cluster_id = new_cluster_id()?;
         self.bind(&cluster_id).await.map_err(|error| OpenError::Start(error.to_string()))
     }
+}
+
+/// An id that no other cluster has.
+pub(super) fn new_cluster_id() -> Result<String, OpenError> {
+    let mut bytes = [0_u8; CLUSTER_ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| OpenError::Start(error.to_string()))?;
+    let mut cluster_id = String::with_capacity(2 * CLUSTER_ID_BYTES);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(cluster_id, "{byte:02x}");
+    }
+    Ok(cluster_id)
 }

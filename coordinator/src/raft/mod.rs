@@ -24,6 +24,7 @@ mod membership;
 mod network;
 mod options;
 mod registry;
+mod restore;
 mod snapshot;
 mod state_machine;
 mod types;
@@ -34,8 +35,10 @@ mod tests;
 
 pub use contact::MemberContact;
 pub use error::{MembershipError, OpenError, ProposeError};
+pub(crate) use format::{decode as decode_value, encode as encode_value};
 pub use member_service::MemberService;
 pub use membership::MemberInfo;
 pub use options::RaftOptions;
 pub use registry::{RaftStatus, Registry};
+pub use restore::restore;
 pub use types::Peer;

@@ -174,6 +174,14 @@ impl Registry {
         self.inner.shared.read(|applied| look(&applied.state))
     }
 
+    /// A copy of the state, and the index of the last entry in it. After `linearizable`, everything that was acknowledged
+    /// before is in it.
+    pub fn copy(&self) -> (u64, State) {
+        self.inner
+            .shared
+            .read(|applied| (applied.last_log_id.map_or(0, |log_id| log_id.index), applied.state.clone()))
+    }
+
     /// Index of the last applied entry; changes after each apply.
     pub fn applied(&self) -> watch::Receiver<u64> {
         self.inner.shared.index()

@@ -61,6 +61,10 @@ pub struct Sender {
     /// The `due_version` that has got its tick.
     #[serde(default)]
     pub ticked_version: u64,
+    /// The registry was restored from a backup, and no owner has begun since: neither clock nor horizon bound what a
+    /// former one may have sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
 }
 
 impl Sender {
@@ -83,6 +87,7 @@ impl Sender {
             due_tick: 0,
             due_version: 0,
             ticked_version: 0,
+            restored: false,
         }
     }
 

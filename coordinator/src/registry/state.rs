@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, Parting, PartingId, PendingCreation, PendingDrop, Sender, SenderId, ShardId,
-    ShardState, Target, TargetId, Task, TaskId,
+    CollectionMapping, DropId, Parting, PartingId, PendingCreation, PendingDrop, Restored, Sender, SenderId,
+    ShardId, ShardState, Target, TargetId, Task, TaskId,
 };
 
 /// Everything that the group remembers.
@@ -34,6 +34,9 @@ pub struct State {
     /// Deleted tasks that left something unfinished at their targets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parting: BTreeMap<PartingId, Parting>,
+    /// Where it comes from, if it began with a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

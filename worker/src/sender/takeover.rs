@@ -10,7 +10,7 @@ use std::time::Duration;
 use harrier_milvus::client::{ClientError, MilvusClient};
 use harrier_milvus::error::ErrorClass;
 use harrier_milvus::log::LogSource;
-use harrier_milvus::tso::Timestamp;
+use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::sync::mpsc;
 
@@ -21,6 +21,9 @@ use super::log_end::log_ends;
 use super::problems::{Place, until_next_try};
 use crate::config::WorkerConfig;
 use crate::session::Fence;
+
+/// A call that lies so far ahead of the target's clock, or further, is refused there.
+const AHEAD_MS_MAX: u64 = 2_000;
 
 /// What goes wrong on the way; cleared by `None`.
 pub(crate) type Trouble = (Place, Option<(ErrorClass, String)>);
@@ -53,6 +56,19 @@ pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds)
     assignment.horizon.min(told.fold(end.max(reach), Timestamp::max))
 }
 
+/// As [`uncertain_bound`], for a registry that is older than what was sent: nothing of it bounds anything. But the
+/// target refused what was too far ahead of its clock, and that has gone on since.
+fn bound_after_restore(
+    assignment: &SenderAssignment,
+    log_ends: &LogEnds,
+    target_clock: Timestamp,
+) -> Timestamp {
+    let told = assignment.drops.iter().map(|drop| drop.created_ts).chain([assignment.due_tick]);
+    let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);
+    let known = [reach, assignment.clock, tso::add_ms(target_clock, AHEAD_MS_MAX)];
+    log_ends.values().copied().chain(told).chain(known).max().unwrap_or(0)
+}
+
 impl Takeover {
     /// Asks the log until it has told what this start needs. What calls of somebody else still do is waited for by
     /// [`Takeover::settle`], meanwhile.
@@ -62,7 +78,35 @@ impl Takeover {
         }
         let channels = assignment.shards.iter().map(|shard| shard.source_pchannel.clone()).collect();
         let log_ends = self.log_ends(channels).await;
-        Findings { uncertain_bound: Some(uncertain_bound(&assignment, &log_ends)), log_ends }
+        let bound = if assignment.restored {
+            bound_after_restore(&assignment, &log_ends, self.target_clock().await)
+        } else {
+            uncertain_bound(&assignment, &log_ends)
+        };
+        Findings { uncertain_bound: Some(bound), log_ends }
+    }
+
+    /// The target's clock, asked when no former owner holds a lease any more.
+    async fn target_clock(&self) -> Timestamp {
+        let mut backoff = Backoff::new(&self.config);
+        loop {
+            lease(&self.fence).await;
+            let answer = match &self.client {
+                Ok(client) => client.server_time().await,
+                Err(error) => Err(error.clone()),
+            };
+            match answer {
+                Ok(clock) => {
+                    self.tell(Place::Target, None);
+                    return clock;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the target does not tell its clock yet, trying again");
+                    self.tell(Place::Target, Some((error.class(), error.to_string())));
+                }
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
     }
 
     /// The ends of the channels of shards that cannot do without.
@@ -133,6 +177,24 @@ mod tests {
         assert_eq!(bound(20 * second), 31 * second);
         assert_eq!(bound(40 * second), 40 * second);
         assert_eq!(bound(60 * second), 50 * second);
+    }
+
+    #[test]
+    fn after_a_restore_the_horizon_bounds_nothing() {
+        let second = TAKEOVER_REACH;
+        let assignment = SenderAssignment {
+            horizon: 5 * second,
+            takeover_clock: 3 * second,
+            clock: 4 * second,
+            ..Default::default()
+        };
+        let bound = |end, clock| {
+            bound_after_restore(&assignment, &LogEnds::from([("channel".to_owned(), end)]), clock)
+        };
+        assert_eq!(bound(20 * second, 70 * second), 72 * second);
+        assert_eq!(bound(90 * second, 70 * second), 90 * second);
+        assert_eq!(bound(0, 0), 4 * second);
+        assert_eq!(bound_after_restore(&assignment, &LogEnds::new(), 70 * second), 72 * second);
     }
 
     /// Its last collection was dropped while its former owner died: the clock began below what was on the wire.

@@ -130,7 +130,7 @@ pub(super) fn page(
                 .unwrap_or_default(),
             target_id: sender.target_id.clone(),
             target_pchannel: sender.target_pchannel.clone(),
-            state: state_of(sender, info.as_ref(), waits.is_some()),
+            state: state_of(sender, info.as_ref(), waits.is_some() || !of_sender.is_empty()),
             owner: sender.owner.clone(),
             epoch: sender.epoch,
             clock_time: tso::physical_ms(sender.clock),
@@ -149,11 +149,11 @@ pub(super) fn page(
 }
 
 /// What became of the assignment. An owner that has not reported yet is starting it.
-fn state_of(sender: &registry::Sender, info: Option<&SenderInfo>, waits: bool) -> &'static str {
+fn state_of(sender: &registry::Sender, info: Option<&SenderInfo>, has_work: bool) -> &'static str {
     match (&sender.owner, info) {
         (Some(_), Some(info)) => info.phase,
         (Some(_), None) => "starting",
-        (None, _) if waits => "waiting",
+        (None, _) if has_work => "waiting",
         (None, _) if !sender.stopped && sender.last_owner.is_some() => "stopping",
         (None, _) => "idle",
     }

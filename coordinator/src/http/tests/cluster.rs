@@ -49,6 +49,7 @@ async fn it_shows_group_tasks_and_senders() {
     assert!(!senders.is_empty());
     for sender in senders {
         assert_eq!((&sender["owner"], &sender["tasks"]), (&Value::Null, &json!(["nightly"])));
+        assert_eq!(sender["state"], "waiting", "it has work and no worker");
         assert!(sender["lag_seconds"].is_number() && sender["uncertain"].is_boolean());
     }
     assert_eq!(cluster["next"], json!({}));

@@ -25,6 +25,7 @@ fn sender(owner: Option<&str>, last_owner: Option<&str>, stopped: bool) -> Sende
         due_tick: 0,
         due_version: 0,
         ticked_version: 0,
+        restored: false,
     }
 }
 

@@ -119,7 +119,10 @@ async fn damage_is_found_at_the_door() {
         fs::write(&path, bytes).unwrap();
         let error = refusal(options(data_dir.path())).await;
         assert!(matches!(error, OpenError::Damaged { .. }), "{name}: {error}");
-        assert!(error.to_string().contains("restore the folder from a backup"));
+        assert!(
+            error.to_string().contains("harrier member remove")
+                && error.to_string().contains("harrier restore")
+        );
     }
 
     fs::write(&path, sound).unwrap();

@@ -102,6 +102,8 @@ fn snapshots() {
     assert!(!state.drops.is_empty() && !state.creations.is_empty());
     assert!(!state.tasks.is_empty() && !state.mappings.is_empty() && !state.shards.is_empty());
     check("snapshot", &state);
+    let origin = registry::Restored { cluster_id: "c0ffee".into(), backup_ms: 17, restored_ms: 18 };
+    check("snapshot_restored", &registry::restored(state, origin));
     check("snapshot_members", &State { member_ids: [1, 2, 3].into(), ..State::default() });
     check(
         "snapshot_meta",

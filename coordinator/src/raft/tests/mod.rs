@@ -9,6 +9,7 @@ mod golden;
 mod group;
 mod members;
 mod registry;
+mod restore;
 mod samples;
 mod suite;
 

@@ -1,9 +1,10 @@
 //! `Checkpoint`: what the owners reported. Stale parts are passed over, nothing ever goes back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{
-    DropStage, Reply, Sender, SenderCheckpoint, ShardFinal, ShardPhase, ShardProgress, ShardState, State,
+    DropStage, Reply, Sender, SenderCheckpoint, ShardFinal, ShardId, ShardPhase, ShardProgress, ShardState,
+    State,
 };
 use super::inputs::ChangedInputs;
 
@@ -27,6 +28,10 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
     sender.ticked_version = sender.ticked_version.max(report.ticked_version.min(sender.due_version));
     if report.takeover_clock > 0 {
         sender.takeover_clock = report.takeover_clock;
+        let first_after_restore = std::mem::take(&mut sender.restored);
+        if first_after_restore {
+            bound_the_unknown(&mut state.shards, report);
+        }
     }
     for progress in &report.shards {
         if let Some(shard) = state.shards.get_mut(&progress.shard_id)
@@ -40,6 +45,14 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
         stop(state, report);
     }
     take_told_drops(state, report);
+}
+
+/// The first owner after a restore began above everything that was ever sent. So every shard that is not told of in
+/// the report, whatever its phase, is sent again up to there.
+fn bound_the_unknown(shards: &mut BTreeMap<ShardId, ShardState>, report: &SenderCheckpoint) {
+    for shard in shards.values_mut().filter(|shard| shard.sender_id == report.sender_id) {
+        shard.replay_until = shard.replay_until.max(report.takeover_clock);
+    }
 }
 
 /// The target's data nodes know of these on this channel.

@@ -1,6 +1,7 @@
 //! The first tick that a collection created at the target needs on each of its pchannels, whatever becomes of its task:
 //! without it the target's data node watches no collection that is created later.
 
+use super::super::restored::lose_track;
 use super::super::{Sender, State, sender_id};
 use super::inputs::ChangedInputs;
 
@@ -14,8 +15,16 @@ pub(super) fn owe(state: &mut State, sender_id: &str, tick: u64, changed: &mut C
     }
 }
 
-/// The sender of a target's pchannel, if there is none yet.
+/// The sender of a target's pchannel, if there is none yet. Nobody ever wrote there, unless the registry is a restored
+/// one: the former group may have.
 pub(super) fn add_sender(state: &mut State, target_id: &str, target_pchannel: &str) {
     let sender_id = sender_id(target_id, target_pchannel);
-    state.senders.entry(sender_id).or_insert_with(|| Sender::new(target_id, target_pchannel));
+    let may_be_known_elsewhere = state.restored.is_some();
+    state.senders.entry(sender_id).or_insert_with(|| {
+        let mut sender = Sender::new(target_id, target_pchannel);
+        if may_be_known_elsewhere {
+            lose_track(&mut sender);
+        }
+        sender
+    });
 }

@@ -29,6 +29,8 @@ mod task_started;
 mod fixtures;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod restored;
 
 pub(crate) use members::members;
 

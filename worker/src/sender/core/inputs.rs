@@ -97,6 +97,7 @@ impl Core {
     /// A shard that comes while the sender runs.
     fn add(&mut self, spec: &ShardAssignment, log_ends: &LogEnds) {
         let mut shard = Shard::new(spec, self.floor(spec, log_ends));
+        shard.replay_until = shard.replay_until.max(self.unknown_until);
         if self.forget_former_life(spec) {
             shard.replay_until = shard.replay_until.max(self.clock.clock());
         }

@@ -173,6 +173,9 @@ pub(crate) struct Core {
     windows_opened: u64,
     /// Foreign messages were seen while a call was on its way.
     foreign_write: bool,
+    /// A shard that comes while this owner runs may have been sent up to here by owners that the coordinators do not
+    /// know of; 0 = none.
+    unknown_until: Timestamp,
 }
 
 impl Core {
@@ -232,6 +235,7 @@ impl Core {
             broken_off: None,
             windows_opened: u64::from(start.uncertain_bound.is_some()),
             foreign_write: false,
+            unknown_until: if assignment.restored { bound } else { 0 },
         };
         for spec in &assignment.shards {
             core.start_with(spec, bound, &start.log_ends);
