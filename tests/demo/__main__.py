@@ -13,14 +13,16 @@ from pathlib import Path
 from harness import harrier
 from harness.compare import Comparison, Name
 from harness.console import say
+from harness.group import Group
 from harness.pair import Pair
 from harness.ports import PortTaken, require_free
-from harness.process import Died, end_all
+from harness.process import Died, Process, end_all
 from harness.rpc import Rpc
 
 from . import task
 from .collections import Collections, Rows
-from .ports import DemoPorts
+from .failover import Failover
+from .ports import COORDINATORS, WORKERS, DemoPorts
 from .table import Table
 
 EQUAL_WITHIN_S = 120
@@ -35,41 +37,65 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="harrier-demo-"))
         self.once = os.environ.get("DEMO_EXIT") == "1"
         self.pair = Pair(self.folder, ports.etcd, ports.source, ports.standby)
-        self.harrier = harrier.Harrier(self.folder, self.pair, ports.http, ports.grpc, ports.workers)
+        self.group = Group(self.folder, self.pair, COORDINATORS, (ports.http, ports.grpc, ports.workers))
         self.source, self.standby = Rpc(self.pair.source.address), Rpc(self.pair.standby.address, standby=True)
         self.standby_port = ports.standby
         self.collections = Collections(self.pair.source.address)
         self.rows = Rows(self.collections)
+        self.dead: list[Process] = []
 
     def run(self) -> int:
         say(f"starting etcd, a source Milvus (NATS log) and a standby Milvus; data and logs: {self.folder}")
         self.pair.start().wait_ready()
-        say("starting one coordinator and two workers")
-        self.harrier.start(workers=2)
+        say("starting three coordinators and two workers")
+        self.group.found(WORKERS, COORDINATORS)
+        api = self.group.members[0].api
         say("writing rows that are older than the task")
         self.collections.create_first()
         say("creating the task with the request of the guide:")
-        created = task.create(self.harrier.api, task.guide_body(self.standby_port, self.pair.replicate_channel))
+        created = task.create(api, task.guide_body(self.standby_port, self.pair.replicate_channel))
         self.deadline = time.monotonic() + EQUAL_WITHIN_S
         self.rows.start()
         self.collections.create_later()
         threading.Thread(target=self._load, daemon=True).start()
-        table = Table(self.source, self.standby, self.harrier.api)
+        shown = self.group.members[-1].api.url.removeprefix("http://")
+        say(f"to see who does what: {os.path.relpath(harrier.binary())} status --api {shown}")
+        table = Table(self.source, self.standby, lambda: self.group.leader().api)
+        if not self._round(table, created):
+            return 1
+        failover = self._fail_over()
+        if not self._round(table, created):
+            return 1
+        if self.once:
+            return 0
+        failover.start_again()
+        self.dead = []
+        say("both are started again; rows keep coming until Ctrl-C")
         while True:
-            self._watch(table)
-            if not self._compare(table, created):
-                return 1
-            if self.once:
-                return 0
             self.rows.go_on()
+            self._round(table, created)
+
+    def _round(self, table: Table, created: str) -> bool:
+        self._watch(table)
+        return self._compare(table, created)
+
+    def _fail_over(self) -> Failover:
+        """While rows are written."""
+        failover = Failover(self.group)
+        self.dead = failover.dead()
+        self.rows.go_on()
+        failover.run()
+        self.deadline = time.monotonic() + EQUAL_WITHIN_S
+        return failover
 
     def _watch(self, table: Table) -> None:
         end = time.monotonic() + WRITE_S
         while time.monotonic() < end:
             if self.rows.error is not None:
                 raise self.rows.error
-            for process in [*self.pair.processes(), *self.harrier.processes()]:
-                process.check_alive()
+            for process in [*self.pair.processes(), *self.group.processes()]:
+                if process not in self.dead:
+                    process.check_alive()
             table.draw(self.collections.names())
             time.sleep(0.5)
 
@@ -84,9 +110,9 @@ class Demo:
             comparison.wait_equal(max(left, 1))
         except AssertionError as error:
             say(f"not equal after {EQUAL_WITHIN_S} s: {error}")
-            say(f"the task: {self.harrier.api.send('get', {'task_id': created}).text}")
+            say(f"the task: {self.group.alive()[0].api.send('get', {'task_id': created}).text}")
             if self.once:
-                for process in self.harrier.processes():
+                for process in self.group.processes():
                     print(f"--- {process.name}\n{process.tail(3000)}", file=sys.stderr)
             return not self.once
         table.draw(self.collections.names())
@@ -108,7 +134,7 @@ class Demo:
     def end(self) -> None:
         """Every process, at once; the data is thrown away."""
         self.rows.end()
-        end_all([*self.harrier.processes(), *self.pair.processes()])
+        end_all([*self.group.processes(), *self.pair.processes()])
 
 
 def build() -> None:

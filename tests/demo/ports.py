@@ -5,6 +5,8 @@ import os
 from harness.milvus_server import PORTS
 from harness.pair import ports_of
 
+COORDINATORS, WORKERS = 3, 2
+
 
 class DemoPorts:
     """`DEMO_PORTS=N` moves everything to `N .. N + 39`."""
@@ -14,15 +16,17 @@ class DemoPorts:
         if base:
             first = int(base)
             self.standby, self.source, self.etcd = first, first + PORTS, first + 2 * PORTS
-            self.http, self.grpc, self.workers = first + 30, first + 31, first + 32
+            self.http, self.grpc, self.workers = first + 30, first + 33, first + 36
         else:
             self.standby, self.source, self.etcd = 19530, 19630, 12379
-            self.http, self.grpc, self.workers = 8444, 8445, 8446
+            # The guide's 8444, and what follows.
+            self.http, self.grpc, self.workers = 8444, 8447, 8450
 
     def wanted(self) -> dict[int, str]:
         """Every port, with its purpose."""
         return {
             **ports_of(self.etcd, self.source, self.standby),
-            self.http: "coordinator, API", self.grpc: "coordinator, workers",
-            self.workers: "worker 1, metrics", self.workers + 1: "worker 2, metrics",
+            **{self.http + n: f"coordinator {n + 1}, API" for n in range(COORDINATORS)},
+            **{self.grpc + n: f"coordinator {n + 1}, other coordinators and workers" for n in range(COORDINATORS)},
+            **{self.workers + n: f"worker {n + 1}, metrics" for n in range(WORKERS)},
         }

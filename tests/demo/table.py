@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 from harness.cdc_api import CdcApi
 from harness.compare import Name
@@ -15,8 +16,9 @@ HEAD = f"{'collection':20} {'rows at the source':>20} {'rows at the standby':>20
 class Table:
     """Redraws itself in place on a terminal; elsewhere prints a copy every few seconds."""
 
-    def __init__(self, source: Rpc, standby: Rpc, api: CdcApi) -> None:
-        self._source, self._standby, self._api = source, standby, api
+    def __init__(self, source: Rpc, standby: Rpc, leader: Callable[[], CdcApi]) -> None:
+        """The leader alone tells the lag."""
+        self._source, self._standby, self._leader = source, standby, leader
         self._drawn, self._last = 0, 0.0
         self._live = sys.stdout.isatty()
 
@@ -59,8 +61,8 @@ class Table:
         """Collection id -> the largest lag of its vchannels, from the coordinator's metrics."""
         found: dict[int, float] = {}
         try:
-            samples = scrape(f"{self._api.url}/metrics")[1]
-        except OSError:
+            samples = scrape(f"{self._leader().url}/metrics")[1]
+        except (OSError, AssertionError):
             return found
         for sample in samples:
             if sample.name == "harrier_lag_seconds":
