@@ -52,8 +52,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Backup, BackupError> {
         return Err(BackupError::NotABackup);
     }
     let format: u64 = words.next().and_then(|word| word.parse().ok()).ok_or(BackupError::NotABackup)?;
-    if format > FORMAT {
-        return Err(BackupError::Newer { found: format, known: FORMAT });
+    match format {
+        FORMAT => {}
+        0 => return Err(BackupError::NotABackup),
+        newer => return Err(BackupError::Newer { found: newer, known: FORMAT }),
     }
     let wanted = words.next().unwrap_or_default();
     let whole = checksum(body) == wanted;

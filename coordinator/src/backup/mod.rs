@@ -68,8 +68,8 @@ impl Backup {
 
     /// Whether this key, or one of these, opens every credential.
     pub fn check_key(&self, sealer: &Sealer) -> Result<(), SealError> {
-        let secrets = self.state.accounts().map(|(_, task)| &task.secrets);
-        secrets.into_iter().try_for_each(|sealed| sealer.open(sealed).map(drop))
+        let mut secrets = self.state.accounts().map(|(_, task)| &task.secrets);
+        secrets.try_for_each(|sealed| sealer.open(sealed).map(drop))
     }
 
     /// Founds a new group of one in a folder that holds no registry; answers the new cluster's id.

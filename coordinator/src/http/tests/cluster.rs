@@ -4,7 +4,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::life::map_orders;
-use super::server::{Server, merge};
+use super::server::{Server, merge, sealer};
+use crate::backup::Backup;
 
 async fn server_with_tasks() -> Server {
     let server = Server::start().await;
@@ -86,4 +87,19 @@ async fn without_a_leader_the_node_tells_what_it_knows() {
     assert_eq!((&data["complete"], &data["group"]["node_id"]), (&json!(false), &json!(1)));
     assert_eq!(data["group"]["members"].as_array().unwrap().len(), 1);
     assert!(data.get("tasks").is_none(), "it must not look like a group without tasks");
+}
+
+#[tokio::test]
+async fn a_backup_holds_what_was_acknowledged_and_no_secret() {
+    let server = server_with_tasks().await;
+    let reply = server.send(Method::GET, "/cluster/backup", "").await;
+    assert_eq!(reply.headers["content-type"], "application/octet-stream");
+    assert!(!reply.text.contains("\"Milvus\""), "{}", reply.text);
+    let backup = Backup::decode(reply.text.as_bytes()).unwrap();
+    assert_eq!(backup.state.tasks.len(), 2);
+    assert_eq!(Some(backup.header.cluster_id.clone()), server.registry.cluster_id());
+    backup.check_key(&sealer()).unwrap();
+    server.registry.shutdown().await;
+    let reply = server.send(Method::GET, "/cluster/backup", "").await;
+    assert_eq!((reply.status.as_u16(), reply.code()), (503, 503));
 }
