@@ -37,7 +37,7 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="harrier-demo-"))
         self.once = os.environ.get("DEMO_EXIT") == "1"
         self.pair = Pair(self.folder, ports.etcd, ports.source, ports.standby)
-        self.group = Group(self.folder, self.pair, COORDINATORS, (ports.http, ports.grpc, ports.workers))
+        self.group = Group(self.folder, self.pair, COORDINATORS, ports=(ports.http, ports.grpc, ports.workers))
         self.source, self.standby = Rpc(self.pair.source.address), Rpc(self.pair.standby.address, standby=True)
         self.standby_port = ports.standby
         self.collections = Collections(self.pair.source.address)
