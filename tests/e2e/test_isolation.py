@@ -96,13 +96,14 @@ def test_a_schema_conflict_holds_one_collection_until_it_is_mended(scene_on, nar
     scene.wait_equal()
     scene.standby.create_collection(scene.database, simple("conflict", dim=16))
     conflict = create(scene, "conflict")
-    until("the task to say why", lambda: "conflict" in str(scene.api.get(task).get("reason")), 15)
+    wait_held(scene, task, "conflict")
+    assert "differs" in held(scene, task)["conflict"] and "rename" in held(scene, task)["conflict"]
     with Load(scene, other) as load:
         conflict.upsert(some(conflict.schema, range(50, 150), salt=1))
         load.wait_rounds(20)
         wait_lag_low(scene, task, ["other"])
         scene.standby.rename_collection(scene.database, "conflict", "moved_away")
-        until("the reason to go", lambda: "reason" not in scene.api.get(task), 20)
+        wait_held(scene, task)
     scene.wait_equal()
 
 

@@ -1,6 +1,7 @@
 //! One collection: found or created at the target, compared, its shards and partitions paired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use harrier_milvus::catalog::{ObjectState, SourceCollection, SourcePartition};
 use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection};
@@ -24,11 +25,15 @@ pub(super) struct Bringing<'a> {
     pub(super) target: &'a dyn TargetCatalog,
     pub(super) mappings: &'a BTreeMap<i64, CollectionMapping>,
     pub(super) rules: PartitionRules<'a>,
-    /// Whether this run of the sync created the target's collection of that id; then it is empty, because nothing is
-    /// written before its mapping is committed.
-    pub(super) created_here: &'a (dyn Fn(i64) -> bool + Sync),
-    /// Notes that it did.
-    pub(super) note_created: &'a (dyn Fn(i64) + Sync),
+    /// Target collections that this run of the sync created: they are empty, because nothing is written before their
+    /// mappings are committed.
+    pub(super) created: &'a Mutex<BTreeSet<i64>>,
+}
+
+impl Bringing<'_> {
+    fn created(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The mapping of one collection, and problems of single partitions.
@@ -36,11 +41,19 @@ pub(super) async fn bring(
     with: &Bringing<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<(CollectionMapping, Vec<Problem>), Problem> {
+    let description = find_or_create(with, wanted.source, &wanted.name).await?;
+    pair(with, wanted, &description).await
+}
+
+/// The same with the collection that the target has.
+pub(super) async fn pair(
+    with: &Bringing<'_>,
+    wanted: &Wanted<'_>,
+    description: &CollectionDescription,
+) -> Result<(CollectionMapping, Vec<Problem>), Problem> {
     let (source, name) = (wanted.source, &wanted.name);
-    let about = |problem: Problem| problem.of(format_args!("collection {}.{}", source.db_name, source.name));
-    let description = find_or_create(with, source, name).await.map_err(about)?;
-    refuse_taken(with.mappings, source, name, &description)?;
-    if let Some(conflict) = schema::conflict(source, &description, name) {
+    refuse_taken(with.mappings, source, name, description)?;
+    if let Some(conflict) = schema::conflict(source, description, name) {
         return Err(conflict);
     }
     let living: Vec<&SourcePartition> =
@@ -49,7 +62,7 @@ pub(super) async fn bring(
     let paired =
         partitions::counterparts(with.target, creating, name, source, &living, &BTreeMap::new(), with.rules)
             .await;
-    let Counterparts { mut found, problems } = paired.map_err(about)?;
+    let Counterparts { mut found, problems } = paired?;
     let creations = with.coordination.creations(with.task_id);
     let is_begun = |id: i64| {
         let of_it = |one: &PendingCreation| {
@@ -62,9 +75,9 @@ pub(super) async fn bring(
     let gone =
         source.partitions.values().filter(|partition| partition.state.is_gone() && !is_begun(partition.id));
     found.extend(gone.map(|partition| (partition.id, partitions::dropped(&partition.name))));
-    let before = before(with, &description).await.map_err(about)?;
-    let shards = shard_pairs(wanted, &description, before.replay_until)?;
-    let mapping = mapping(with.task_id, wanted, &description, shards, found);
+    let before = before(with, description).await?;
+    let shards = shard_pairs(wanted, description, before.replay_until)?;
+    let mapping = mapping(with.task_id, wanted, description, shards, found);
     Ok((CollectionMapping { due_tick: before.due_tick, ..mapping }, problems))
 }
 
@@ -91,7 +104,7 @@ async fn find_or_create(
     match (created, described) {
         (Ok(()), Ok(description)) => {
             tracing::info!(collection = %name, id = description.id, "created a collection at the target");
-            (with.note_created)(description.id);
+            with.created().insert(description.id);
             Ok(description)
         }
         // A call whose answer was lost has created it all the same; somebody else may have, too.
@@ -122,11 +135,10 @@ fn refuse_taken(
     name: &TargetName,
     description: &CollectionDescription,
 ) -> Result<(), Problem> {
-    let own = format!("{}.{}", source.db_name, source.name);
     if description.name != name.collection {
         return Err(Problem::operator(format!(
-            "collection {own} cannot be created as {name}: that is an alias of {} at the target; drop the alias there, or \
-             give the collection another name with name_mapping",
+            "it cannot be created as {name}: that is an alias of {} at the target; drop the alias there, or give the \
+             collection another name with name_mapping",
             description.name
         )));
     }
@@ -136,12 +148,12 @@ fn refuse_taken(
     let Some(holder) = holder else { return Ok(()) };
     Err(Problem::operator(if holder.dropped {
         format!(
-            "collection {own} was dropped and created again at the source, and the target still has the old {name} with \
+            "it was dropped and created again at the source, and the target still has the old {name} with \
              its rows: drop that one at the target"
         )
     } else {
         format!(
-            "collection {own} cannot be created as {name}: that name is held by the copy of collection {} of the source; \
+            "it cannot be created as {name}: that name is held by the copy of collection {} of the source; \
              give this one another name with name_mapping",
             holder.source_id
         )
@@ -156,7 +168,7 @@ struct Before {
 
 /// What was in the collection before may have come from this log: it is replayed so that nothing doubles, up to now.
 async fn before(with: &Bringing<'_>, description: &CollectionDescription) -> Result<Before, Problem> {
-    if (with.created_here)(description.id) {
+    if with.created().contains(&description.id) {
         return Ok(Before { replay_until: 0, due_tick: 0 });
     }
     let now = with.source.timestamp_upper_bound().await?;

@@ -6,14 +6,15 @@
 //! counts only once its mapping is committed.
 //!
 //! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
-//! of object each), `drops`, `renames`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`, `watcher`,
-//! `supervisor`.
+//! of object each), `drops`, `renames`, `lost`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`,
+//! `watcher`, `supervisor`.
 
 mod broken_off;
 mod collections;
 mod confirmed;
 mod databases;
 mod drops;
+mod lost;
 mod milvus_target;
 mod misplaced;
 mod names;
@@ -41,7 +42,7 @@ pub use milvus_target::{CountCalls, MilvusConnector};
 pub use ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
 #[cfg(feature = "simulation")]
 pub use ports::{confirmed_of, mapped_by_others};
-pub use problem::Problem;
+pub use problem::{Collection, Problem};
 pub(crate) use registry_port::RegistryPort;
 pub use supervisor::{CatalogSync, Options};
 pub use watcher::{SourceState, SourceWatcher};

@@ -160,10 +160,12 @@ fn refuse_shared_names(plan: &mut Plan<'_>) {
             return true;
         };
         let name = &wanted.name;
-        problems.push(Problem::operator(format!(
+        problems.push(
+            Problem::operator(format!(
             "collections {holder} and {own} of the source would both be {name} at the target: change name_mapping, or \
              exclude one of them"
-        )));
+        ))
+        .about(wanted.source));
         false
     });
 }

@@ -167,8 +167,10 @@ pub trait Coordination: Send + Sync + 'static {
     fn drops(&self, task_id: &str) -> Vec<DropWork>;
     /// Partitions that its shards wait for, by source collection id.
     fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>>;
-    /// Says what is the matter; `None` when all is well.
-    fn set_reason(&self, task_id: &str, problem: Option<Problem>);
+    /// Collections that its shards hold because the target lost them, or partitions of them: by source id.
+    fn lost(&self, task_id: &str) -> BTreeSet<i64>;
+    /// Says what is the matter, and with which collections alone; nothing when all is well.
+    fn set_problems(&self, task_id: &str, problems: &[Problem]);
     /// Makes sure that this node leads now: nothing may be done at a target by a leader that was deposed.
     async fn linearizable(&self) -> Result<(), Problem>;
     /// Proposes a change of the registry.

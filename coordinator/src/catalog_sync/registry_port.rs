@@ -8,7 +8,7 @@ use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
 use super::ports::{Coordination, DropWork, confirmed_of, creations_of, mapped_by_others};
-use crate::leader::{LeaderView, LeadershipCheck, TaskReason};
+use crate::leader::{HeldCollection, LeaderView, LeadershipCheck, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{
     CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
@@ -71,11 +71,30 @@ impl Coordination for RegistryPort {
         missing.filter(|((task, _), _)| task == task_id).map(|((_, id), ids)| (id, ids)).collect()
     }
 
-    fn set_reason(&self, task_id: &str, problem: Option<Problem>) {
+    fn lost(&self, task_id: &str) -> BTreeSet<i64> {
+        let lost = self.view.lost_collections().into_iter();
+        lost.filter(|(task, _)| task == task_id).map(|(_, id)| id).collect()
+    }
+
+    fn set_problems(&self, task_id: &str, problems: &[Problem]) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
-        let reason = problem.map(|Problem { class, message }| TaskReason { class, message, since_ms });
-        self.view.set_task_reason(task_id, reason);
+        let reason = |problem: &Problem| TaskReason {
+            class: problem.class,
+            message: problem.message.clone(),
+            since_ms,
+        };
+        let of_all: Vec<Problem> =
+            problems.iter().filter(|problem| problem.held().is_none()).map(Problem::told).collect();
+        let held = Problem::worst_of_each(problems);
+        let held = held.into_iter().map(|(collection, problem)| HeldCollection {
+            source_id: collection.id,
+            database: collection.database,
+            name: collection.name,
+            reason: reason(&problem),
+        });
+        let of_all = Problem::worst(&of_all).as_ref().map(reason);
+        self.view.set_of_catalog(task_id, of_all, held.collect());
     }
 
     async fn linearizable(&self) -> Result<(), Problem> {

@@ -1,7 +1,7 @@
 //! One round for one task: everything that the source's catalog asks for now.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::{FutureExt, StreamExt};
 use harrier_milvus::catalog::{CatalogSnapshot, SourceCollection};
@@ -16,7 +16,7 @@ use super::plan::{Known, Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
 use super::renames::{Renaming, Seen};
 use super::selection::Selection;
-use super::{Problem, databases, misplaced, unfinished};
+use super::{Problem, databases, lost, misplaced, unfinished};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
 
 /// Collections brought at the same time; the target's root coordinator works them off one by one anyway.
@@ -61,6 +61,7 @@ pub(super) async fn run(
     let selection = Selection::new(&task.spec);
     let mappings = tools.coordination.mappings(&task.id);
     let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
+    let lost = living(tools.coordination.lost(&task.id), &mappings);
     let others = tools.coordination.mapped_by_others(&task.id);
     let first =
         plan(&task.spec, &selection, snapshot, Known { mappings: &mappings, mapped_by_others: &others });
@@ -68,7 +69,8 @@ pub(super) async fn run(
         && unfinished::gone(&*tools.coordination, &task.id, snapshot).is_empty();
     let looked_lately = memory.names_looked_at.is_some_and(|at| at.elapsed() < misplaced::LOOK_EVERY);
     let look_at_names = !looked_lately && misplaced::any_at_risk(mappings.values());
-    let nothing_to_do = first.is_empty() && missing.is_empty() && nothing_to_drop && !look_at_names;
+    let nothing_to_do =
+        first.is_empty() && missing.is_empty() && lost.is_empty() && nothing_to_drop && !look_at_names;
     if task.state == TaskState::Running && nothing_to_do {
         return Ok(Outcome { problems: first.problems, look_again: false });
     }
@@ -122,13 +124,14 @@ pub(super) async fn run(
     let round = Round {
         tools,
         task,
+        selection: &selection,
         snapshot,
         mappings: &mappings,
         target: &*target,
         created: &memory.created,
         held,
     };
-    let mut outcome = round.all(plan, missing).await?;
+    let mut outcome = round.all(plan, missing, &living(lost, &mappings)).await?;
     outcome.problems.extend(problems);
     // Its rows leave or arrive soon, and names become free.
     outcome.look_again |= names_change || is_waiting || !coordination.drops(&task.id).is_empty();
@@ -148,9 +151,16 @@ fn unknown_partitions(
     missing
 }
 
+/// Those that the source still has.
+fn living(mut lost: BTreeSet<i64>, mappings: &BTreeMap<i64, CollectionMapping>) -> BTreeSet<i64> {
+    lost.retain(|id| mappings.get(id).is_some_and(|mapping| !mapping.dropped));
+    lost
+}
+
 struct Round<'a> {
     tools: &'a Tools,
     task: &'a Task,
+    selection: &'a Selection,
     snapshot: &'a CatalogSnapshot,
     mappings: &'a BTreeMap<i64, CollectionMapping>,
     target: &'a dyn TargetCatalog,
@@ -160,7 +170,12 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    async fn all(&self, plan: Plan<'_>, missing: BTreeMap<i64, BTreeSet<i64>>) -> Result<Outcome, Problem> {
+    async fn all(
+        &self,
+        plan: Plan<'_>,
+        missing: BTreeMap<i64, BTreeSet<i64>>,
+        lost: &BTreeSet<i64>,
+    ) -> Result<Outcome, Problem> {
         let mut outcome = Outcome { problems: plan.problems, look_again: false };
         let mut wanted = self.with_database(plan.collections, &mut outcome.problems).await?;
         self.go_on_where_begun(&mut wanted);
@@ -169,11 +184,15 @@ impl Round<'_> {
         let brought: Vec<Vec<Problem>> =
             futures::stream::iter(jobs).buffer_unordered(BRINGING_MAX).collect().await;
         outcome.problems.extend(brought.into_iter().flatten());
-        for (source, new) in plan.partitions {
+        for source_id in lost {
+            outcome.problems.extend(self.lost(*source_id).await);
+        }
+        for (source, new) in plan.partitions.into_iter().filter(|(source, _)| !lost.contains(&source.id)) {
             if !self.still_runs() {
                 return Ok(outcome);
             }
-            outcome.problems.extend(self.partitions(source, &new).await);
+            let problems = self.partitions(source, &new).await.into_iter();
+            outcome.problems.extend(problems.map(|problem| problem.about(source)));
         }
         for (collection_id, ids) in missing {
             match self.missing(collection_id, &ids).await {
@@ -221,27 +240,28 @@ impl Round<'_> {
         }
     }
 
-    async fn collection(&self, wanted: &Wanted<'_>) -> Vec<Problem> {
-        if !self.still_runs() {
-            return Vec::new();
-        }
-        let created = || self.created.lock().unwrap_or_else(PoisonError::into_inner);
-        let bringing = Bringing {
+    fn bringing(&self) -> Bringing<'_> {
+        Bringing {
             task_id: &self.task.id,
             coordination: &*self.tools.coordination,
             source: &*self.tools.source,
             target: self.target,
             mappings: self.mappings,
             rules: self.rules(),
-            created_here: &|id| created().contains(&id),
-            note_created: &|id| {
-                created().insert(id);
-            },
-        };
-        let (mapping, mut problems) = match collections::bring(&bringing, wanted).await {
+            created: self.created,
+        }
+    }
+
+    async fn collection(&self, wanted: &Wanted<'_>) -> Vec<Problem> {
+        if !self.still_runs() {
+            return Vec::new();
+        }
+        let about = |problem: Problem| problem.about(wanted.source);
+        let (mapping, problems) = match collections::bring(&self.bringing(), wanted).await {
             Ok(brought) => brought,
-            Err(problem) => return vec![problem],
+            Err(problem) => return vec![about(problem)],
         };
+        let mut problems: Vec<Problem> = problems.into_iter().map(about).collect();
         let (source_id, target_id) = (mapping.source_id, mapping.target_id);
         match self.commit(Command::MapCollection { mapping: Box::new(mapping) }).await {
             Ok(()) => tracing::info!(
@@ -251,6 +271,37 @@ impl Round<'_> {
                 source = %format_args!("{}.{}", wanted.source.db_name, wanted.source.name),
                 target = %wanted.name,
                 "mapped a collection"
+            ),
+            Err(problem) => problems.push(problem),
+        }
+        problems
+    }
+
+    /// A collection whose senders miss something at the target.
+    async fn lost(&self, source_id: i64) -> Vec<Problem> {
+        let (source, former) = (self.snapshot.collections.get(&source_id), self.mappings.get(&source_id));
+        let (Some(source), Some(former)) = (source, former) else { return Vec::new() };
+        if !self.still_runs() {
+            return Vec::new();
+        }
+        let about = |problem: Problem| problem.about(source);
+        // Whoever created it: by now it may hold rows.
+        let (nothing, bringing) = (Mutex::default(), self.bringing());
+        let bringing = Bringing { created: &nothing, ..bringing };
+        let (mapping, problems) = match lost::map_anew(&bringing, source, former, self.selection).await {
+            Ok(Some(mapped)) => mapped,
+            Ok(None) => return Vec::new(),
+            Err(problem) => return vec![about(problem)],
+        };
+        let mut problems: Vec<Problem> = problems.into_iter().map(about).collect();
+        let (former_id, target_id) = (former.target_id, mapping.target_id);
+        match self.commit(Command::RemapCollection { mapping: Box::new(mapping) }).await {
+            Ok(()) => tracing::warn!(
+                task = self.task.id,
+                source_id,
+                former_id,
+                target_id,
+                "what was dropped at the target is there again, the collection is copied anew"
             ),
             Err(problem) => problems.push(problem),
         }

@@ -16,9 +16,8 @@ pub(super) fn conflict(
         .or_else(|| shards_differ(source, target))
         .or_else(|| partitions_differ(source, target))?;
     Some(Problem::operator(format!(
-        "collection {}.{} differs from {name} at the target: {difference}; drop or rename the one at the target, or give \
-         this one another name there with name_mapping",
-        source.db_name, source.name
+        "it differs from {name} at the target: {difference}; drop or rename the one at the target, or give this one \
+         another name there with name_mapping"
     )))
 }
 
@@ -64,8 +63,8 @@ mod tests {
         assert_eq!(problem.class, ErrorClass::Operator);
         assert_eq!(
             problem.message,
-            "collection default.a differs from copy.b at the target: it has 2 shards at the source, 1 at the target; \
-             drop or rename the one at the target, or give this one another name there with name_mapping"
+            "it differs from copy.b at the target: it has 2 shards at the source, 1 at the target; drop or rename the \
+             one at the target, or give this one another name there with name_mapping"
         );
         target.schema.fields[1].type_params[0].value = "99".into();
         let message = conflict(&source, &target, &name()).unwrap().message;

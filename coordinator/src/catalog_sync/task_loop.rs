@@ -125,12 +125,13 @@ fn started(task_id: &str) -> Command {
 
 fn report(task_id: &str, coordination: &dyn Coordination, problems: &[Problem], last: &[Problem]) {
     for problem in problems.iter().filter(|problem| !last.contains(problem)) {
-        tracing::warn!(task = task_id, class = %problem.class, reason = problem.message, "the catalog is not in step");
+        let collection = problem.collection.as_ref().map(|of| format!("{}.{}", of.database, of.name));
+        tracing::warn!(task = task_id, class = %problem.class, collection, reason = problem.message, "the catalog is not in step");
     }
     if problems.is_empty() && !last.is_empty() {
         tracing::info!(task = task_id, "the catalog is in step again");
     }
-    coordination.set_reason(task_id, Problem::worst(problems));
+    coordination.set_problems(task_id, problems);
 }
 
 fn backoff(failures: u32) -> Duration {

@@ -3,6 +3,7 @@
 
 mod broken_off;
 mod deposed;
+mod lost;
 mod misplaced;
 mod renames;
 mod unfinished;
@@ -80,12 +81,10 @@ async fn a_conflict_is_said_and_the_others_go_on() {
     world.until(|world| world.state_of(TASK) == Some(TaskState::Running)).await;
 
     assert!(world.mappings().contains_key(&2) && !world.mappings().contains_key(&1));
-    let reason = world.reason().unwrap();
-    assert_eq!(reason.class, ErrorClass::Operator);
-    assert!(
-        reason.message.starts_with("collection default.a differs from default.a at the target: field `v`")
-    );
-    assert!(reason.message.contains("128"), "{}", reason.message);
+    assert_eq!(world.reason().unwrap().class, ErrorClass::Operator);
+    let (name, message) = &world.held()[0];
+    assert!(message.starts_with("it differs from default.a at the target: field `v`"), "{message}");
+    assert!(name == "a" && message.contains("128"), "{message}");
 
     world.target_drops("default", "a");
     world.until(|world| world.mappings().contains_key(&1) && world.reason().is_none()).await;

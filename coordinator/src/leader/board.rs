@@ -59,6 +59,8 @@ pub struct ShardInfo {
     pub confirmed: u64,
     /// Why it is held back.
     pub held: Option<TaskReason>,
+    /// It is held because the target lost the collection, or a partition of it.
+    pub lost_at_target: bool,
     /// Partition ids of the source for which it waits.
     pub missing_partitions: Vec<i64>,
 }
@@ -87,7 +89,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// Takes a report; true if the missing partitions are other ones than before.
+    /// Takes a report; true if the missing partitions or the lost collections are other ones than before.
     pub(crate) fn put(&mut self, worker_id: &str, report: &SenderReport, now_ms: u64) -> bool {
         let former = self.senders.get(&report.sender_id);
         if former.is_some_and(|former| former.epoch > report.epoch) {
@@ -108,8 +110,11 @@ impl Board {
             shards: report.shards.iter().map(shard_info).collect(),
         };
         let changed = match former {
-            Some(former) => missing(&former.shards).ne(missing(&info.shards)),
-            None => missing(&info.shards).next().is_some(),
+            Some(former) => {
+                missing(&former.shards).ne(missing(&info.shards))
+                    || lost(&former.shards).ne(lost(&info.shards))
+            }
+            None => missing(&info.shards).next().is_some() || lost(&info.shards).next().is_some(),
         };
         self.senders.insert(report.sender_id.clone(), info);
         changed
@@ -140,6 +145,18 @@ impl Board {
         }
         found
     }
+
+    pub(crate) fn lost_collections(&self) -> BTreeSet<(TaskId, i64)> {
+        let lost = self.senders.values().flat_map(|info| lost(&info.shards)).filter_map(|shard_id| {
+            let (task_id, vchannel) = split_shard_id(shard_id);
+            Some((task_id.to_owned(), vchannel.parse::<VChannel>().ok()?.collection_id))
+        });
+        lost.collect()
+    }
+}
+
+fn lost(shards: &[ShardInfo]) -> impl Iterator<Item = &str> {
+    shards.iter().filter(|shard| shard.lost_at_target).map(|shard| shard.shard_id.as_str())
 }
 
 fn missing(shards: &[ShardInfo]) -> impl Iterator<Item = (&str, &[i64])> {
@@ -164,6 +181,7 @@ fn shard_info(report: &ShardReport) -> ShardInfo {
         joined: checkpoint.is_some_and(|checkpoint| checkpoint.joined),
         confirmed: report.confirmed,
         held: TaskReason::from_wire(report.held.clone()),
+        lost_at_target: report.lost_at_target,
         missing_partitions: report.missing_partitions.iter().take(MISSING_PARTITIONS_MAX).copied().collect(),
     }
 }
@@ -195,6 +213,17 @@ mod tests {
         let expected = BTreeMap::from([(("task/with/slashes".to_owned(), 42), BTreeSet::from([7, 8]))]);
         assert_eq!(board.missing_partitions(), expected);
         assert!(board.put("w", &report(1, &[]), 4));
+    }
+
+    #[test]
+    fn lost_collections_are_found_by_task_and_collection() {
+        let mut board = Board::default();
+        board.put("w", &report(1, &[]), 1);
+        let mut with_lost = report(1, &[]);
+        with_lost.shards[0].lost_at_target = true;
+        assert!(board.put("w", &with_lost, 2) && !board.put("w", &with_lost, 3));
+        assert_eq!(board.lost_collections(), BTreeSet::from([("task/with/slashes".to_owned(), 42)]));
+        assert!(board.put("w", &report(1, &[]), 4) && board.lost_collections().is_empty());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Collections that are held: a worker cannot get their messages to the target, while all others go on.
+//! Collections that are held, while all others go on: a worker cannot get their messages to the target, or the catalog
+//! sync cannot get them a counterpart there.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub struct HeldCollection {
     pub database: String,
     /// Its name at the source, when it was mapped.
     pub name: String,
-    /// What the worker says; of several shards the most urgent.
+    /// What the catalog sync says, or the worker; of several shards the most urgent.
     pub reason: TaskReason,
 }
 
@@ -59,4 +60,18 @@ pub(crate) fn held_of(
         })
     });
     held.collect()
+}
+
+/// With what the catalog sync holds: of a collection that both hold, it knows better what is to be done.
+pub(crate) fn joined(by_workers: Vec<HeldCollection>, by_catalog: &[HeldCollection]) -> Vec<HeldCollection> {
+    let mut held: BTreeMap<i64, HeldCollection> =
+        by_workers.into_iter().map(|held| (held.source_id, held)).collect();
+    for one in by_catalog {
+        let mut one = one.clone();
+        if let Some(known) = held.get(&one.source_id) {
+            one.reason.since_ms = one.reason.since_ms.min(known.reason.since_ms);
+        }
+        held.insert(one.source_id, one);
+    }
+    held.into_values().collect()
 }

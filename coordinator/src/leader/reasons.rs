@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use harrier_milvus::error::ErrorClass;
 
 use super::board::{Board, SenderInfo, split_shard_id};
-use super::held::{HeldCollection, held_of};
+use super::held::{HeldCollection, held_of, joined};
 use super::reason::{TaskReason, by_urgency};
 use crate::planner::Waiting;
 use crate::registry::{SenderId, ShardId, ShardPhase, ShardState, State, TaskId, TaskState};
@@ -29,6 +29,8 @@ pub(crate) struct Observed<'a> {
 #[derive(Default)]
 pub(crate) struct Reasons {
     of_catalog: BTreeMap<TaskId, TaskReason>,
+    /// Only tasks that have any.
+    held_by_catalog: BTreeMap<TaskId, Vec<HeldCollection>>,
     of_flow: BTreeMap<TaskId, TaskReason>,
     /// Only tasks that have any.
     held: BTreeMap<TaskId, Vec<HeldCollection>>,
@@ -44,10 +46,23 @@ impl Reasons {
         &self.held
     }
 
-    pub(crate) fn set_of_catalog(&mut self, task_id: &str, reason: Option<TaskReason>) {
+    pub(crate) fn set_of_catalog(
+        &mut self,
+        task_id: &str,
+        reason: Option<TaskReason>,
+        mut held: Vec<HeldCollection>,
+    ) {
         let former = self.of_catalog.remove(task_id);
         if let Some(reason) = reason {
             self.of_catalog.insert(task_id.to_owned(), reason.continuing(former.as_ref()));
+        }
+        let former = self.held_by_catalog.remove(task_id).unwrap_or_default();
+        for one in &mut held {
+            let before = former.iter().find(|before| before.source_id == one.source_id);
+            one.reason = one.reason.clone().continuing(before.map(|before| &before.reason));
+        }
+        if !held.is_empty() {
+            self.held_by_catalog.insert(task_id.to_owned(), held);
         }
     }
 
@@ -56,6 +71,7 @@ impl Reasons {
         let runs =
             |task_id: &TaskId| state.tasks.get(task_id).is_some_and(|task| task.state != TaskState::Paused);
         self.of_catalog.retain(|task_id, _| runs(task_id));
+        self.held_by_catalog.retain(|task_id, _| runs(task_id));
         let mut shards: BTreeMap<&str, Vec<(&ShardId, &ShardState)>> = BTreeMap::new();
         for (shard_id, shard) in &state.shards {
             if shard.phase == ShardPhase::Active {
@@ -68,6 +84,8 @@ impl Reasons {
             let flow = Flow::new(of_task, state, observed);
             let former = former_held.get(task_id).map_or(&[][..], Vec::as_slice);
             let held = held_of(task_id, of_task, &flow.infos, state, former);
+            let by_catalog = self.held_by_catalog.get(task_id).map_or(&[][..], Vec::as_slice);
+            let held = joined(held, by_catalog);
             if let Some(reason) = flow.reason(task_id, &held, observed) {
                 self.of_flow.insert(task_id.clone(), reason.continuing(former_flow.get(task_id)));
             }
@@ -201,7 +219,7 @@ mod tests {
         assert_eq!(world.refresh(&mut reasons, &state, 10).unwrap().class, ErrorClass::Operator);
         let of_catalog =
             TaskReason { class: ErrorClass::Transient, message: "etcd is away".to_owned(), since_ms: 3 };
-        reasons.set_of_catalog(TASK, Some(of_catalog.clone()));
+        reasons.set_of_catalog(TASK, Some(of_catalog.clone()), Vec::new());
         assert_eq!(world.refresh(&mut reasons, &state, 11), Some(of_catalog));
     }
 
@@ -241,6 +259,36 @@ mod tests {
         world.board.put("w", &report, 16_000);
         assert_eq!(world.refresh(&mut reasons, &state, 16_000), None);
         assert!(reasons.held().is_empty());
+    }
+
+    #[test]
+    fn what_the_catalog_sync_holds_is_listed_with_what_workers_hold() {
+        let state = fixtures::running("w");
+        let mut world = World::default();
+        let mut reasons = Reasons::default();
+        let held = |source_id: i64, message: &str, since_ms: u64| HeldCollection {
+            source_id,
+            database: "default".to_owned(),
+            name: format!("c{source_id}"),
+            reason: operator(message.to_owned(), since_ms),
+        };
+        reasons.set_of_catalog(TASK, None, vec![held(7, "another schema", 3_000)]);
+        reasons.set_of_catalog(TASK, None, vec![held(7, "another schema", 8_000)]);
+        let reason = world.refresh(&mut reasons, &state, 9_000).unwrap();
+        assert_eq!(
+            reason.message,
+            "collection default.c7 is held since 1970-01-01T00:00:03Z: another schema"
+        );
+        assert_eq!(reasons.held()[TASK], [held(7, "another schema", 3_000)]);
+
+        // What stands in the way of the copy says more than that it was lost, but not since when.
+        world.board.put("w", &report(None, error("operator", "gone", 2_000)), 9_000);
+        reasons.set_of_catalog(TASK, None, vec![held(100, "an alias", 8_000)]);
+        world.refresh(&mut reasons, &state, 9_000);
+        assert_eq!(reasons.held()[TASK], [held(100, "an alias", 2_000)]);
+        reasons.set_of_catalog(TASK, None, Vec::new());
+        world.refresh(&mut reasons, &state, 9_000);
+        assert_eq!(reasons.held()[TASK][0].reason.message, "gone");
     }
 
     #[test]

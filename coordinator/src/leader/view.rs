@@ -1,7 +1,7 @@
 //! What the rest of the coordinator sees of the leader: a handle that is there on every node and is empty where no
 //! leader is at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -58,10 +58,15 @@ impl LeaderView {
         self.with(|shared| shared.reasons().held().clone()).unwrap_or_default()
     }
 
-    /// What the catalog sync has to say of its task; `None` when all is well. The same class and message as before
-    /// keep their beginning.
-    pub fn set_task_reason(&self, task_id: &str, reason: Option<TaskReason>) {
-        self.with(|shared| shared.reasons().set_of_catalog(task_id, reason));
+    /// What the catalog sync has to say of its task, `None` when all is well, and of single collections that it has to
+    /// hold. The same class and message as before keep their beginning.
+    pub(crate) fn set_of_catalog(
+        &self,
+        task_id: &str,
+        reason: Option<TaskReason>,
+        held: Vec<HeldCollection>,
+    ) {
+        self.with(|shared| shared.reasons().set_of_catalog(task_id, reason, held));
     }
 
     /// Messages, bytes and rows since this leader began, in order of their keys.
@@ -84,7 +89,12 @@ impl LeaderView {
         self.with(|shared| shared.board().missing_partitions()).unwrap_or_default()
     }
 
-    /// Changes whenever [`LeaderView::missing_partitions`] may answer something else.
+    /// Collections that senders hold because the target lost them or partitions of them: task and source collection id.
+    pub fn lost_collections(&self) -> BTreeSet<(TaskId, i64)> {
+        self.with(|shared| shared.board().lost_collections()).unwrap_or_default()
+    }
+
+    /// Changes whenever [`LeaderView::missing_partitions`] or [`LeaderView::lost_collections`] may answer something else.
     pub fn missing_partitions_changed(&self) -> watch::Receiver<u64> {
         self.missing_changed.subscribe()
     }

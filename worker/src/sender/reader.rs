@@ -26,7 +26,7 @@ pub(crate) enum ReaderEvent {
         taken: oneshot::Sender<()>,
     },
     /// It could not read; it tries again.
-    Failed { channel: String, error: LogError },
+    Failed { feed: FeedId, generation: u64, channel: String, error: LogError },
 }
 
 /// A running reader; it ends when this is dropped.
@@ -108,7 +108,9 @@ impl Reader {
                 Err(error) => error,
             };
             tracing::warn!(channel, %error, "reading the source log failed, trying again");
-            if self.events.send(ReaderEvent::Failed { channel, error }).await.is_err() {
+            let (feed, generation) = (self.plan.feed, self.plan.generation);
+            let failed = ReaderEvent::Failed { feed, generation, channel, error };
+            if self.events.send(failed).await.is_err() {
                 return;
             }
             tokio::time::sleep(self.backoff.next()).await;

@@ -4,6 +4,7 @@
 //! One text can mean several things: for an Insert of an unknown collection and for one ahead of its clock the target
 //! gives the same answer. Here it is asked which of them it is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use harrier_milvus::client::{ClientError, MilvusClient};
@@ -73,7 +74,17 @@ pub(crate) async fn explain(
 /// What to say of a collection that is not at the target, though it once was.
 pub(crate) fn gone_message(collection: i64) -> String {
     format!(
-        "the target has no collection of id {collection} any more, somebody else dropped it there: drop it at the \
-         source, too, or delete the task and create it again, which copies it anew"
+        "the target has no collection of id {collection} any more, somebody else dropped it there: create it there \
+         again with the schema of the source, and all of it is copied anew, or drop it at the source, too"
+    )
+}
+
+/// The same of partitions.
+pub(crate) fn gone_partitions_message(names: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!(
+        "the target does not have these partitions of it any more, somebody else dropped them there: {}; create them \
+         there again, and all of the collection is copied anew, or drop them at the source, too",
+        names.join(", ")
     )
 }

@@ -26,7 +26,8 @@ pub(super) const UPPER_BOUND: Timestamp = 1 << 40;
 #[derive(Default)]
 struct Inner {
     registry: State,
-    reason: Option<Problem>,
+    problems: Vec<Problem>,
+    lost: BTreeSet<i64>,
     missing: BTreeMap<i64, BTreeSet<i64>>,
     living: BTreeMap<i64, BTreeSet<i64>>,
     databases: BTreeSet<String>,
@@ -129,7 +130,7 @@ impl World {
     }
 
     pub(super) fn reason(&self) -> Option<Problem> {
-        self.inner().reason.clone()
+        Problem::worst(&self.inner().problems)
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -210,6 +211,24 @@ impl World {
     pub(super) fn missing(&self, collection: i64, ids: &[i64]) {
         self.inner().missing.insert(collection, ids.iter().copied().collect());
         self.missing_changed.send_modify(|count| *count += 1);
+    }
+
+    /// Senders say what the target lost.
+    pub(super) fn lost(&self, collections: &[i64]) {
+        self.inner().lost = collections.iter().copied().collect();
+        self.missing_changed.send_modify(|count| *count += 1);
+    }
+
+    /// Names of the collections that are held, and why.
+    pub(super) fn held(&self) -> Vec<(String, String)> {
+        let held = Problem::worst_of_each(&self.inner().problems).into_iter();
+        held.map(|(collection, problem)| (collection.name, problem.message)).collect()
+    }
+
+    pub(super) fn target_drops_partition(&self, db: &str, collection: &str, name: &str) {
+        let mut inner = self.inner();
+        let there = inner.collections.get_mut(&(db.to_owned(), collection.to_owned()));
+        there.expect("the target has the collection").1.retain(|partition| partition.name != name);
     }
 
     pub(super) fn target_has(&self, source: &SourceCollection) {
@@ -529,8 +548,12 @@ impl Coordination for World {
         self.inner().missing.clone()
     }
 
-    fn set_reason(&self, _task_id: &str, problem: Option<Problem>) {
-        self.inner().reason = problem;
+    fn lost(&self, _task_id: &str) -> BTreeSet<i64> {
+        self.inner().lost.clone()
+    }
+
+    fn set_problems(&self, _task_id: &str, problems: &[Problem]) {
+        self.inner().problems = problems.to_vec();
     }
 
     async fn linearizable(&self) -> Result<(), Problem> {

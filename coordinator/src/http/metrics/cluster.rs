@@ -129,6 +129,7 @@ mod tests {
             joined: false,
             confirmed: 0,
             held: Some(reason(ErrorClass::Operator, 1)),
+            lost_at_target: false,
             missing_partitions: vec![7, 8],
         };
         let sender = SenderInfo {

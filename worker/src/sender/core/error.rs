@@ -23,13 +23,16 @@ pub enum CoreError {
         /// Why.
         reason: String,
     },
+    /// The log no longer holds what follows where the shard is: in the words of the log.
+    #[error("{0}")]
+    PositionLost(String),
 }
 
 impl CoreError {
     /// Who has to act.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Streaming { .. } => ErrorClass::Operator,
+            Self::Streaming { .. } | Self::PositionLost(_) => ErrorClass::Operator,
             Self::Unreadable { .. } => ErrorClass::Bug,
         }
     }
@@ -47,6 +50,7 @@ impl CoreError {
         match self {
             Self::Unreadable { reason, .. } => Self::Unreadable { channel: at.to_owned(), reason },
             Self::Streaming { .. } => Self::Streaming { channel: at.to_owned() },
+            Self::PositionLost(_) => self,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which channels are read for whom, and how eagerly. Two readers per source pchannel: one for the shards that hold the
 //! tick, one for those that are behind; and for a moment one for each held collection that is tried again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use harrier_milvus::tso::Timestamp;
@@ -80,9 +80,28 @@ impl Core {
                 wanted.entry((shard.spec.source_pchannel.clone(), kind)).or_default().push(*key);
             }
         }
+        self.keep_ticking(&mut wanted);
         self.feeds.retain(|_, feed| wanted.contains_key(&(feed.channel.clone(), feed.kind)));
         for ((channel, kind), members) in wanted {
             self.serve(&channel, kind, members);
+        }
+    }
+
+    /// Where every shard is held, or waits for a partition, nobody needs the messages; but the target still needs the
+    /// ticks: other collections of its pchannel stand still without them. So the readers that were there stay. One that
+    /// was behind goes on until it is not.
+    fn keep_ticking(&self, wanted: &mut BTreeMap<(String, FeedKind), Vec<ShardKey>>) {
+        if wanted.keys().any(|(_, kind)| *kind == FeedKind::Main) {
+            return;
+        }
+        let idle = |shard: &&Shard| matches!(shard.place, Place::Held | Place::Trial | Place::Parked);
+        let channels: BTreeSet<&String> =
+            self.shards.values().filter(idle).map(|shard| &shard.spec.source_pchannel).collect();
+        for channel in channels {
+            let has = |kind| self.feeds.values().any(|feed| feed.kind == kind && feed.channel == *channel);
+            if let Some(kind) = [FeedKind::Main, FeedKind::Late].into_iter().find(|kind| has(*kind)) {
+                wanted.entry((channel.clone(), kind)).or_default();
+            }
         }
     }
 

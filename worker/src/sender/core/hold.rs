@@ -15,7 +15,6 @@ use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::TaskError;
 
 use super::Core;
-use super::confirm::Subject;
 use super::feed::FeedKind;
 use super::shard::{Place, Shard, ShardKey};
 
@@ -29,7 +28,7 @@ pub(crate) struct Refusal {
     pub class: ErrorClass,
     /// What is the matter and what to do.
     pub message: String,
-    /// The target does not have the collection at all: there is nothing to try until it does.
+    /// The target does not have the collection, or a partition of it: there is nothing to try until it does.
     pub gone: bool,
     /// Whether some of the call may have been executed.
     pub partly_executed: bool,
@@ -48,11 +47,11 @@ pub(crate) struct HoldConfig {
 /// The held collections, by their id at the target.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    known: BTreeMap<i64, Hold>,
+    pub(super) known: BTreeMap<i64, Hold>,
 }
 
 #[derive(Debug)]
-struct Hold {
+pub(super) struct Hold {
     class: ErrorClass,
     message: String,
     /// Unix milliseconds of the first refusal.
@@ -60,13 +59,13 @@ struct Hold {
     refusals: u32,
     /// The pack from which it was taken. The target may refuse everything: only when it has taken the tick of this pack
     /// it is certain that the collection is the reason.
-    pack: u64,
+    pub(super) pack: u64,
     /// Up to this source timestamp its messages were tried.
     refused_until: Timestamp,
     /// When it is tried again; none while it is.
-    retry_ms: Option<u64>,
-    /// It is not tried before the target has it again.
-    gone: bool,
+    pub(super) retry_ms: Option<u64>,
+    /// The target does not have all of it: it is not tried before that has changed.
+    pub(super) gone: bool,
 }
 
 impl Hold {
@@ -98,6 +97,11 @@ impl Holds {
     /// Whether its messages need calls of their own.
     pub(super) fn holds(&self, collection: i64) -> bool {
         self.known.contains_key(&collection)
+    }
+
+    /// The collection was mapped anew: what was the matter with it before says nothing.
+    pub(super) fn forget(&mut self, collection: i64) {
+        self.known.remove(&collection);
     }
 
     /// Where a shard of this collection goes on, that was not read for another reason.
@@ -143,37 +147,6 @@ impl Core {
         hold.refused_until = hold.refused_until.max(refused_until);
         hold.refused(refusal, self.now_ms, self.config.hold);
         self.sync_feeds();
-    }
-
-    /// The collections that it writes to.
-    pub(crate) fn subjects(&self) -> BTreeSet<Subject> {
-        let staying = self.shards.values().filter(|shard| shard.place != Place::Detached);
-        staying.map(Shard::subject).collect()
-    }
-
-    /// The target does not have this collection any more, though it may take what is sent to it: nothing of it is sent
-    /// from now on. Not while a call is on its way. True if that is news.
-    pub(crate) fn on_gone(&mut self, collection: i64, refusal: &Refusal, now_ms: u64) -> bool {
-        self.now_ms = self.now_ms.max(now_ms);
-        let awaiting = self.flights.front().is_some_and(|flight| flight.awaiting);
-        let known = self.holds.known.get(&collection).is_some_and(|hold| hold.gone);
-        if known || awaiting || !self.subjects().iter().any(|subject| subject.collection_id == collection) {
-            return false;
-        }
-        self.hold(collection, refusal);
-        if let Some(hold) = self.holds.known.get_mut(&collection) {
-            // It needs no proof.
-            hold.pack = 0;
-        }
-        true
-    }
-
-    /// The target has this collection (again).
-    pub(crate) fn on_there(&mut self, collection: i64, now_ms: u64) {
-        if let Some(hold) = self.holds.known.get_mut(&collection).filter(|hold| hold.gone) {
-            hold.gone = false;
-            hold.retry_ms = Some(now_ms);
-        }
     }
 
     /// Removes all that the closed packs hold of a collection. The number of the pack that is on its way.
@@ -284,11 +257,19 @@ impl Core {
         });
     }
 
+    fn proved_hold(&self, shard: &Shard) -> Option<&Hold> {
+        let hold = self.holds.known.get(&shard.spec.target_collection_id)?;
+        (hold.pack <= self.acked_pack && shard.place != Place::Detached).then_some(hold)
+    }
+
+    /// Whether the shard's collection is held because the target does not have all of it.
+    pub(super) fn is_lost(&self, shard: &Shard) -> bool {
+        self.proved_hold(shard).is_some_and(|hold| hold.gone)
+    }
+
     /// Why the shard's collection is held, for its report.
     pub(super) fn held_reason(&self, shard: &Shard) -> Option<TaskError> {
-        let hold = self.holds.known.get(&shard.spec.target_collection_id)?;
-        let known = hold.pack <= self.acked_pack && shard.place != Place::Detached;
-        known.then(|| TaskError {
+        self.proved_hold(shard).map(|hold| TaskError {
             class: hold.class.to_string(),
             message: format!(
                 "the target refuses {}.{}: {}",

@@ -44,7 +44,10 @@ impl Core {
             match known {
                 Some(key) if is_same_target(&self.shards[&key].spec, spec) => self.refresh(key, spec),
                 Some(key) => {
-                    // Mapped to another collection: another shard.
+                    // Mapped to another collection, or all of it anew: another shard.
+                    if self.shards[&key].spec.mapping_generation != spec.mapping_generation {
+                        self.holds.forget(spec.target_collection_id);
+                    }
                     self.leave(key);
                     self.add(spec, log_ends);
                 }
@@ -165,5 +168,6 @@ pub(super) fn is_close(tick: Timestamp, last_tick: Timestamp) -> bool {
 }
 
 fn is_same_target(one: &ShardAssignment, other: &ShardAssignment) -> bool {
-    (one.target_collection_id, &one.target_vchannel) == (other.target_collection_id, &other.target_vchannel)
+    let of = |spec: &ShardAssignment| (spec.target_collection_id, spec.mapping_generation);
+    of(one) == of(other) && one.target_vchannel == other.target_vchannel
 }

@@ -51,8 +51,7 @@ impl Core {
             confirmed: shard.confirmed,
             missing_partitions: shard.missing.clone(),
             held: fault_of(shard).or_else(|| self.held_reason(shard)),
-            // No collection is mapped anew yet, so nobody would act on it.
-            lost_at_target: false,
+            lost_at_target: self.is_lost(shard),
         }
     }
 

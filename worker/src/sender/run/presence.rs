@@ -6,15 +6,21 @@ use harrier_milvus::error::ErrorClass;
 
 use super::super::core::Refusal;
 use super::super::presence::{self, Presence};
-use super::super::refusal::gone_message;
+use super::super::refusal::{gone_message, gone_partitions_message};
 use super::super::time::unix_ms;
 use super::{Runner, Running};
+
+/// So many collections of one sender are asked for their partitions at once, each by a call of its own. Those that are
+/// known to lack something come on top.
+const PARTITIONS_OF_MAX: usize = 16;
 
 /// What is being asked, and what is to be done.
 #[derive(Default)]
 pub(super) struct Asking {
     pub answer: Option<futures::future::BoxFuture<'static, Result<Presence, ClientError>>>,
     asked_ms: u64,
+    /// The last collection that was asked for its partitions.
+    turn: i64,
     /// Heard while a call was on its way.
     heard: Option<Presence>,
 }
@@ -30,11 +36,12 @@ impl Runner {
             return;
         }
         asking.asked_ms = now_ms;
-        let subjects = running.core.subjects();
+        let (inquiries, turn) = running.core.inquiries(asking.turn, PARTITIONS_OF_MAX);
+        asking.turn = turn;
         if let Ok(client) = self.client.clone()
-            && !subjects.is_empty()
+            && !inquiries.is_empty()
         {
-            asking.answer = Some(presence::ask(client, subjects).boxed());
+            asking.answer = Some(presence::ask(client, inquiries).boxed());
         }
     }
 
@@ -51,24 +58,35 @@ impl Runner {
             return;
         }
         let Some(presence) = running.presence.heard.take() else { return };
-        let now_ms = self.clock.now_ms();
         for collection in presence.gone {
-            let refusal = Refusal {
-                class: ErrorClass::Operator,
-                message: gone_message(collection),
-                gone: true,
-                // It may have taken what was sent since it went.
-                partly_executed: false,
-                unix_ms: unix_ms(),
-                random: 0,
-            };
-            if running.core.on_gone(collection, &refusal, now_ms) {
-                let sender = &self.assignment.sender_id;
-                tracing::warn!(sender, collection, reason = refusal.message, "a collection is held");
+            self.hold_lost(running, collection, gone_message(collection));
+        }
+        for (collection, partitions) in presence.gone_partitions {
+            // The source may have dropped some since it was asked.
+            let names = running.core.partition_names(collection, &partitions);
+            if !names.is_empty() {
+                self.hold_lost(running, collection, gone_partitions_message(&names));
             }
         }
+        let now_ms = self.clock.now_ms();
         for collection in presence.there {
             running.core.on_there(collection, now_ms);
+        }
+    }
+
+    fn hold_lost(&self, running: &mut Running, collection: i64, message: String) {
+        let refusal = Refusal {
+            class: ErrorClass::Operator,
+            message,
+            gone: true,
+            // It may have taken what was sent since it went.
+            partly_executed: false,
+            unix_ms: unix_ms(),
+            random: 0,
+        };
+        if running.core.on_gone(collection, &refusal, self.clock.now_ms()) {
+            let sender = &self.assignment.sender_id;
+            tracing::warn!(sender, collection, reason = refusal.message, "a collection is held");
         }
     }
 }

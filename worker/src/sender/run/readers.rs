@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use harrier_milvus::log::LogError;
 use tokio::time::Instant;
 
 use super::super::problems::Place;
@@ -37,8 +38,12 @@ impl Runner {
             ReaderEvent::Reads { channel } => {
                 self.problems.clear(&Place::Channel(channel));
             }
-            ReaderEvent::Failed { channel, error } => {
-                self.problems.set(Place::Channel(channel), error.class(), error.to_string(), unix_ms());
+            ReaderEvent::Failed { feed, generation, channel, error } => {
+                let current = running.readers.get(&feed).is_some_and(|task| task.generation == generation);
+                let lost = current && matches!(error, LogError::PositionLost { .. });
+                if !(lost && running.core.on_position_lost(feed, &error)) {
+                    self.problems.set(Place::Channel(channel), error.class(), error.to_string(), unix_ms());
+                }
             }
             ReaderEvent::Batch { feed, generation, messages, charge, taken } => {
                 if let Err(error) = running.core.on_messages(feed, generation, messages, &charge) {

@@ -25,10 +25,10 @@ pub(super) struct Failure {
 }
 
 /// What must hold in the end; panics if it does not.
-pub(super) type Property = fn(&World);
+pub(super) type Property<'a> = &'a dyn Fn(&World);
 
 /// One history from these choices. The first of them is the mix of disturbances.
-pub(super) fn run(property: Property, mut random: Random, with_story: bool) -> Result<(), Failure> {
+pub(super) fn run(property: Property<'_>, mut random: Random, with_story: bool) -> Result<(), Failure> {
     let (_, mix) = MIXES[random.index(MIXES.len())];
     let mut world = World::new(random, mix, with_story.then(Vec::new));
     let result = quietly(|| {
@@ -49,7 +49,7 @@ pub(super) fn run(property: Property, mut random: Random, with_story: bool) -> R
 /// As many histories as the environment says, or the one that it names.
 pub(super) fn search() {
     if let Some(seed) = variable("HARRIER_SENDER_SEED") {
-        return match run(World::assert_equal, Random::new(seed), false) {
+        return match run(&World::assert_equal, Random::new(seed), false) {
             Ok(()) => eprintln!("the history of seed {seed} ends well"),
             Err(failure) => report(seed, failure),
         };
@@ -68,7 +68,7 @@ pub(super) fn search() {
                         return;
                     }
                     let seed = first.wrapping_add(number);
-                    if let Err(failure) = run(World::assert_equal, Random::new(seed), false) {
+                    if let Err(failure) = run(&World::assert_equal, Random::new(seed), false) {
                         failed.lock().unwrap().get_or_insert((seed, failure));
                     }
                 }
@@ -83,7 +83,7 @@ pub(super) fn search() {
 }
 
 /// The least history that still fails, as a story.
-pub(super) fn shrunk(property: Property, failure: Failure) -> Failure {
+pub(super) fn shrunk(property: Property<'_>, failure: Failure) -> Failure {
     let tape = shrink(failure.tape, SHRINK_TIME, |tape| {
         run(property, Random::replay(tape.to_vec()), false).err().map(|failure| failure.tape)
     });
@@ -97,7 +97,7 @@ pub(super) fn shrunk(property: Property, failure: Failure) -> Failure {
 
 fn report(seed: u64, failure: Failure) {
     let (choices, message) = (failure.tape.len(), failure.message.clone());
-    let least = shrunk(World::assert_equal, failure);
+    let least = shrunk(&World::assert_equal, failure);
     let tape = least.tape;
     panic!(
         "the history of seed {seed} fails: {message}\n\
@@ -148,7 +148,7 @@ mod tests {
     /// history that breaks it is one row, and one moment after which nobody knows whether it was sent.
     #[test]
     fn what_breaks_a_property_is_told_in_a_few_lines() {
-        let planted: Property = |world| assert!(!world.replayed, "a row was replayed");
+        let planted: Property<'_> = &|world| assert!(!world.replayed, "a row was replayed");
         let failure = (0..).find_map(|seed| run(planted, Random::new(seed), false).err()).unwrap();
         let choices = failure.tape.len();
         let least = shrunk(planted, failure);

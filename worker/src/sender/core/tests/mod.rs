@@ -6,6 +6,7 @@
 mod campaign;
 mod gone;
 pub(crate) mod history;
+mod kept;
 mod last_tick;
 mod late_calls;
 mod memory;

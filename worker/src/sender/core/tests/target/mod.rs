@@ -3,12 +3,13 @@
 //! target's clock is refused. Every message that it writes raises the position that it returns by one.
 
 mod segments;
+mod situations;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod told;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::common::{MsgHeader, MsgType};
@@ -21,6 +22,7 @@ use prost::Message as _;
 
 use super::history::{KEY_FIELD, Row, VALUE_FIELD};
 use segments::{Partition, StoredRow};
+pub(crate) use situations::Situation;
 #[cfg(test)]
 pub(super) use told::told;
 
@@ -58,6 +60,8 @@ pub(crate) struct Target {
     pub rows_written: usize,
     /// Messages written so far.
     pub position: u64,
+    /// What has happened.
+    pub situations: BTreeSet<Situation>,
 }
 
 pub(crate) fn target_partition(shard: usize, partition: i64) -> i64 {
@@ -128,6 +132,11 @@ impl Target {
     pub(crate) fn forget(&mut self, shard: usize, partition: i64, created_ts: Timestamp) {
         self.gone.insert((shard, partition), created_ts);
         self.partitions.retain(|place, _| place.0 != shard || (partition >= 0 && place.1 != partition));
+    }
+
+    /// Somebody dropped the first partition of a shard, and created it again.
+    pub(super) fn lose(&mut self, shard: usize) {
+        self.partitions.remove(&(shard, 0));
     }
 
     fn is_gone(&self, shard: usize, partition: i64) -> bool {
@@ -210,7 +219,10 @@ impl Target {
             match message {
                 Pending::Insert { shard, partition, rows } if !self.is_gone(shard, partition) => {
                     let place = self.partitions.entry((shard, partition)).or_default();
-                    rows.into_iter().for_each(|row| place.insert(row));
+                    for row in rows {
+                        self.situations.extend(place.situations(&row));
+                        place.insert(row);
+                    }
                 }
                 Pending::Insert { .. } => {}
                 Pending::Delete { shard, partition, keys } => {
@@ -236,6 +248,9 @@ impl Target {
 
     /// kill -9: what grew is read again from the channel. What waits for a tick still does.
     pub(crate) fn restart(&mut self) {
+        if self.partitions.values().any(Partition::has_replays) {
+            self.situations.insert(Situation::RestartedAfterReplay);
+        }
         self.partitions.values_mut().for_each(Partition::read_again);
     }
 

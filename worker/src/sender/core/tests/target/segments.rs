@@ -17,11 +17,11 @@ pub(crate) struct StoredRow {
 }
 
 #[derive(Debug, Default)]
-struct Segment {
+pub(super) struct Segment {
     /// Everything that was inserted since it began, also what is deleted by now.
-    inserted: Vec<StoredRow>,
+    pub(super) inserted: Vec<StoredRow>,
     /// Every deletion that reached it, also those that it ignored.
-    deletions: Vec<(Timestamp, i64)>,
+    pub(super) deletions: Vec<(Timestamp, i64)>,
     /// Newest deletion that it has seen.
     newest: Timestamp,
     /// The newest deletion of each key that it took.
@@ -56,7 +56,7 @@ impl Segment {
 /// The last of its segments grows.
 #[derive(Debug)]
 pub(crate) struct Partition {
-    segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
 }
 
 impl Default for Partition {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::super::request::Call;
 use super::super::history::Row;
+use super::super::target::Situation;
 use super::{Disturbances, World};
 
 impl World {
@@ -107,5 +108,12 @@ impl Disturbances {
     /// Whether anything can happen after which nobody knows what the target has.
     fn leaves_doubt(self) -> bool {
         self.crashes || self.unknown || self.late || self.tasks || self.sizes || self.refusals
+    }
+}
+
+impl World {
+    /// Whether the target came into this situation.
+    pub(in super::super) fn has_met(&self, situation: Situation) -> bool {
+        self.target.situations.contains(&situation)
     }
 }
