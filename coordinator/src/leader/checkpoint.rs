@@ -41,6 +41,7 @@ fn sender_checkpoint(state: &State, pending: &PendingReport) -> Option<SenderChe
         settled_version: report.settled_version,
         told_drops: told_drops(state, report),
         ticked_version: report.ticked_version,
+        number: report.number,
     };
     is_news(sender, &checkpoint).then_some(checkpoint)
 }

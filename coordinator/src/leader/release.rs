@@ -76,6 +76,7 @@ mod tests {
             due_version: 0,
             ticked_version: 0,
             restored: false,
+            report_number: 0,
         };
         State { senders: BTreeMap::from([("t/p".to_owned(), sender)]), ..State::default() }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 use super::Sender;
+use super::sender::is_zero;
 use super::{DropId, SenderId, ShardId};
 
 /// Progress of one shard.
@@ -81,6 +82,9 @@ pub struct SenderCheckpoint {
     /// The `due_version` of the sender that has got its tick; 0 = none yet.
     #[serde(default)]
     pub ticked_version: u64,
+    /// Rises with every report of one epoch; 0 = of an owner that does not number them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u64,
 }
 
 #[cfg(test)]
@@ -100,6 +104,7 @@ impl SenderCheckpoint {
             settled_version: 0,
             told_drops: Vec::new(),
             ticked_version: 0,
+            number: 0,
         }
     }
 }

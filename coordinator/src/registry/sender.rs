@@ -65,6 +65,15 @@ pub struct Sender {
     /// former one may have sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restored: bool,
+    /// Number of the newest report of this epoch that was committed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub report_number: u64,
+}
+
+/// What is 0 is not written, so that entries and snapshots of before keep their form.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+pub(super) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Sender {
@@ -88,6 +97,7 @@ impl Sender {
             due_version: 0,
             ticked_version: 0,
             restored: false,
+            report_number: 0,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harrier_proto::harrier::v1::{
-    HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, SourceLog, TrafficSample,
+    HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, SenderReport, SourceLog, TrafficSample,
 };
 
 use super::host::SenderHost;
@@ -83,8 +83,7 @@ impl<H: SenderHost> Membership<H> {
         traffic: Vec<TrafficSample>,
         buffered_bytes: u64,
     ) -> (HeartbeatRequest, Carried) {
-        self.sequence += 1;
-        let senders = self.senders.reports();
+        let senders = self.numbered_reports();
         let carried = self.senders.final_ids();
         let request = HeartbeatRequest {
             worker_id: self.worker_id.clone(),
@@ -133,7 +132,17 @@ impl<H: SenderHost> Membership<H> {
 
     /// The goodbye, with all last words.
     pub fn leave(&mut self) -> LeaveRequest {
-        LeaveRequest { worker_id: self.worker_id.clone(), senders: self.senders.reports() }
+        LeaveRequest { worker_id: self.worker_id.clone(), senders: self.numbered_reports() }
+    }
+
+    /// A heartbeat may be overtaken on its way to a new leader, who has not seen the newer one: the number tells.
+    fn numbered_reports(&mut self) -> Vec<SenderReport> {
+        self.sequence += 1;
+        let mut reports = self.senders.reports();
+        for report in &mut reports {
+            report.number = self.sequence;
+        }
+        reports
     }
 }
 

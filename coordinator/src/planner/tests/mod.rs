@@ -26,6 +26,7 @@ fn sender(owner: Option<&str>, last_owner: Option<&str>, stopped: bool) -> Sende
         due_version: 0,
         ticked_version: 0,
         restored: false,
+        report_number: 0,
     }
 }
 

@@ -129,6 +129,7 @@ pub(super) fn checkpoint(clock: u64) -> Command {
             settled_version: 1,
             told_drops: vec!["44/a".into()],
             ticked_version: 1,
+            number: 0,
         }],
     }
 }

@@ -27,6 +27,7 @@ fn give(state: &mut State, sender_id: &str, owner: &str) {
     let Some(sender) = state.senders.get_mut(sender_id) else { return };
     state.last_epoch += 1;
     sender.epoch = state.last_epoch;
+    sender.report_number = 0;
     sender.owner = Some(owner.to_owned());
     sender.last_owner = Some(owner.to_owned());
     let former_said_goodbye = sender.stopped;

@@ -21,6 +21,11 @@ fn apply_report(state: &mut State, report: &SenderCheckpoint) {
     if report.epoch != sender.epoch || sender.stopped {
         return;
     }
+    // Overtaken on its way: a shard's checkpoint and windows would go back to what they were.
+    if report.number < sender.report_number {
+        return;
+    }
+    sender.report_number = report.number;
     sender.clock = sender.clock.max(report.clock);
     sender.horizon = sender.horizon.max(report.horizon).max(sender.clock);
     sender.tick = sender.tick.max(report.tick);
@@ -170,6 +175,22 @@ mod tests {
         let before = bench.state.clone();
         bench.checkpoint(old);
         assert_eq!((bench.state.senders, bench.state.shards), (before.senders, before.shards));
+    }
+
+    /// A heartbeat that was delayed came to a new leader before any newer one, and the windows were forgotten.
+    #[test]
+    fn a_report_that_was_overtaken_by_a_newer_one_says_nothing() {
+        let mut bench = Bench::running("worker-1");
+        let older = report(&bench.state).clock(50).shard_at(b"p2", 40).number(7);
+        bench.checkpoint(report(&bench.state).clock(60).shard_at(b"p3", 50).number(8));
+        let before = bench.state.clone();
+        bench.checkpoint(older);
+        assert_eq!((bench.state.senders.clone(), bench.state.shards.clone()), (before.senders, before.shards));
+        // The next owner counts anew.
+        bench.assign(None);
+        bench.assign(Some("worker-2"));
+        bench.checkpoint(report(&bench.state).clock(70).shard_at(b"p4", 60).number(1));
+        assert_eq!(bench.shard().position, b"p4");
     }
 
     #[test]

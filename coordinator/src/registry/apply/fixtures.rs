@@ -216,6 +216,11 @@ impl Report {
         self
     }
 
+    pub(super) fn number(mut self, number: u64) -> Self {
+        self.0.number = number;
+        self
+    }
+
     pub(super) fn confirmed(mut self, confirmed: u64) -> Self {
         self.0.shards.last_mut().expect("a shard").confirmed = confirmed;
         self

@@ -172,6 +172,7 @@ fn report() -> impl Strategy<Value = SenderCheckpoint> {
                     settled_version: input_version,
                     told_drops,
                     ticked_version,
+                    number: 0,
                 }
             },
         )
