@@ -185,7 +185,10 @@ mod tests {
         bench.checkpoint(report(&bench.state).clock(60).shard_at(b"p3", 50).number(8));
         let before = bench.state.clone();
         bench.checkpoint(older);
-        assert_eq!((bench.state.senders.clone(), bench.state.shards.clone()), (before.senders, before.shards));
+        assert_eq!(
+            (bench.state.senders.clone(), bench.state.shards.clone()),
+            (before.senders, before.shards)
+        );
         // The next owner counts anew.
         bench.assign(None);
         bench.assign(Some("worker-2"));
