@@ -1,10 +1,15 @@
-//! A whole Harrier in virtual time, drawn from one number: the real registry, planner, leases, session state and
-//! senders' cores, between a simulated Raft group, network, source and target that do their worst.
+//! A whole Harrier in virtual time, drawn from one number: the real registry, planner, leases, catalog sync, session
+//! state and senders' cores, between a simulated Raft group, network, source and target that do their worst.
 //!
 //! ```text
+//! raft/           members of a group: terms, votes, logs with what is not synced yet, snapshots; no IO, no clock
 //! world/          the loop: time, mail, faults
-//!   group         the Raft group: one log, leaders that change, proposals that are lost or come through late
-//!   catalog       what a leader's catalog sync does at the targets: maps, and drops behind the barrier
+//!   group         the coordinators, and the history that they have decided
+//!   tenure        one that leads, as far as it knows: sessions, plans, batches, catalog sync
+//!   port          what the real catalog sync asks of the world
+//!   catalog       what the source shows, and when
+//!   ddl           the catalogs of the targets
+//!   operator      a client of the API: what was acknowledged stands
 //!   process       worker processes: killed, frozen, cut off, with clocks that are wrong
 //!   targets       calls on their way: late, lost, executed in part, answered or not
 //!   verdict       what must hold at each step and in the end
@@ -13,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod campaign;
+mod raft;
 mod random;
 mod world;
 

@@ -3,7 +3,7 @@
 use harrier_sim::run_seeds;
 
 /// What fits into this suite's share of `make test`.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

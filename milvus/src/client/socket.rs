@@ -199,6 +199,20 @@ mod tests {
         assert!(connector.open(uri).await.is_err());
     }
 
+    /// What the kernel still holds after a kill -9 must not outlive the lease.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_gives_up_what_nobody_acknowledges() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let timeout = Duration::from_millis(1_700);
+        let connector = Connector::new(timeout, CancellationToken::new(), Arc::new(|| true));
+        let connection = connector.open(uri).await.unwrap().into_inner();
+        let socket = SockRef::from(&connection.stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(timeout));
+        assert_eq!(socket.linger().unwrap(), Some(Duration::ZERO));
+    }
+
     #[tokio::test]
     async fn nothing_leaves_once_the_right_to_send_has_ended() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

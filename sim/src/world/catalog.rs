@@ -1,39 +1,46 @@
-//! What a leader's catalog sync does: it maps collections and partitions, and drops them at the target once nothing of
-//! them is on its way any more.
+//! What the source's catalog shows, and when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use harrier_coordinator::registry::{Command, DropStage, PartitionMapping, ShardPair, State, TaskState};
-use harrier_coordinator::simulation::{connections, create_task, map_collection};
-use harrier_milvus::tso;
-use harrier_proto::harrier::v1::{SenderReport, TargetConnection};
+use harrier_coordinator::registry::State;
+use harrier_coordinator::simulation::connections;
+use harrier_milvus::catalog::{
+    CatalogSnapshot, ObjectState, SourceCollection, SourceDatabase, SourcePartition, SourceShard,
+};
+use harrier_milvus::tso::{self, Timestamp};
+use harrier_proto::common::ConsistencyLevel;
+use harrier_proto::harrier::v1::TargetConnection;
+use harrier_proto::schema::{CollectionSchema, DataType, FieldSchema};
 use harrier_worker::simulation::{SimChannel, SimCollection};
 
-use super::World;
-use super::mail::Letter;
+use super::ddl::{Ddl, partition_name};
 use crate::random::Random;
 
+/// Database `default`.
+const DB: i64 = 1;
+
 /// One collection of the source.
-struct Known {
-    task_id: String,
-    sender_id: String,
-    collection: SimCollection,
+pub(super) struct Known {
+    pub(super) task_id: String,
+    pub(super) target_id: String,
+    pub(super) sender_id: String,
+    pub(super) collection: SimCollection,
+    pub(super) name: String,
+    pub(super) created_ts: Timestamp,
     /// When the catalog shows it.
-    mapped_from_ms: u64,
-    /// So many of its partitions are mapped with it; the others when a worker misses them.
-    partitions: usize,
+    shown_from_ms: u64,
+    /// When the catalog shows each of its partitions.
+    partitions_from_ms: Vec<u64>,
     /// When the source drops it.
-    dropped_from_ms: Option<u64>,
+    pub(super) dropped_from_ms: Option<u64>,
 }
 
 pub(super) struct Catalog {
-    known: Vec<Known>,
+    pub(super) known: Vec<Known>,
     pub(super) connections: BTreeMap<String, Arc<TargetConnection>>,
-    /// By task and source collection.
-    missing: BTreeMap<(String, i64), BTreeSet<i64>>,
-    /// A pause of a task, or its end, is asked for at these times.
-    pauses: BTreeMap<u64, String>,
+    /// When anything changes.
+    changes: BTreeSet<u64>,
 }
 
 impl Catalog {
@@ -41,207 +48,160 @@ impl Catalog {
         channels: &BTreeMap<String, SimChannel>,
         random: &mut Random,
         duration_ms: u64,
+        begin_ms: u64,
     ) -> Self {
-        let mut known = Vec::new();
+        let mut known: Vec<Known> = Vec::new();
         for (number, (sender_id, channel)) in channels.iter().enumerate() {
+            let task_id = format!("task{number}");
+            let target_id = sender_id.split_once('/').unwrap().0.to_owned();
             for collection in channel.collections() {
                 let late = random.chance(50);
+                let shown_from_ms = if late { random.below(duration_ms) } else { 0 };
+                let partition_from_ms = |place| if place == 0 { 0 } else { random.below(duration_ms / 2) };
                 known.push(Known {
-                    task_id: format!("task{number}"),
+                    name: free_name(&known, &task_id, &collection, shown_from_ms),
+                    task_id: task_id.clone(),
+                    target_id: target_id.clone(),
                     sender_id: sender_id.clone(),
-                    mapped_from_ms: if late { random.below(duration_ms) } else { 0 },
-                    partitions: 1 + random.index(collection.partitions.len()),
-                    dropped_from_ms: random.chance(15).then(|| random.below(duration_ms * 2)),
+                    created_ts: tso::compose(begin_ms - 1_000, collection.number as u64),
+                    shown_from_ms,
+                    partitions_from_ms: (0..collection.partitions.len()).map(partition_from_ms).collect(),
+                    dropped_from_ms: random.chance(25).then(|| random.below(duration_ms * 3 / 2)),
                     collection,
                 });
             }
         }
         let tasks: Vec<String> = (0..channels.len()).map(|number| format!("task{number}")).collect();
-        let mut pauses = BTreeMap::new();
-        for task_id in &tasks {
-            for _ in 0..random.below(3) {
-                pauses.insert(random.below(duration_ms), task_id.clone());
-            }
+        let changes = known.iter().flat_map(|known| {
+            let partitions = known.partitions_from_ms.iter().map(|from_ms| known.shown_from_ms.max(*from_ms));
+            partitions.chain([known.shown_from_ms]).chain(known.dropped_from_ms)
+        });
+        Self { connections: connections(&tasks), changes: changes.collect(), known }
+    }
+
+    /// The targets, empty.
+    pub(super) fn targets(&self) -> BTreeMap<String, Ddl> {
+        let mut targets = BTreeMap::new();
+        for known in &self.known {
+            let of_target = self.known.iter().filter(|other| other.target_id == known.target_id);
+            let collections = of_target.map(|other| (other.created_ts, other.collection.clone())).collect();
+            let pchannel = known.sender_id.split_once('/').unwrap().1.to_owned();
+            targets.insert(known.target_id.clone(), Ddl::new(pchannel, collections));
         }
-        Self { known, connections: connections(&tasks), missing: BTreeMap::new(), pauses }
+        targets
     }
 
-    pub(super) fn first_commands(&self) -> Vec<Command> {
-        let tasks: BTreeMap<&String, &str> = self
-            .known
-            .iter()
-            .map(|known| (&known.task_id, known.sender_id.split_once('/').unwrap().0))
-            .collect();
-        let create = tasks.iter().map(|(task_id, target_id)| create_task(task_id, target_id));
-        let start = tasks.keys().map(|task_id| Command::TaskStarted { task_id: (*task_id).clone() });
-        create.chain(start).collect()
+    /// How many changes there were.
+    pub(super) fn version(&self, now_ms: u64) -> usize {
+        self.changes.range(..=now_ms).count()
     }
 
-    /// Whether everything that was asked of it is done.
+    /// The catalog of a task's source.
+    pub(super) fn snapshot(&self, task_id: &str, now_ms: u64) -> CatalogSnapshot {
+        let default = SourceDatabase {
+            id: DB,
+            name: "default".to_owned(),
+            state: ObjectState::Created,
+            properties: Vec::new(),
+        };
+        let shown = self.known.iter().filter(|known| known.task_id == task_id && known.is_shown(now_ms));
+        let revision = i64::try_from(self.version(now_ms)).unwrap();
+        CatalogSnapshot {
+            revision,
+            databases: BTreeMap::from([(DB, default)]),
+            collections: shown.map(|known| (known.collection.source_id, known.at_source(now_ms))).collect(),
+            unreadable: BTreeMap::new(),
+        }
+    }
+
+    /// What the quorum of the source's catalog says: everything that rows were written to is there.
+    pub(super) fn living_partitions(&self, task_id: &str, source_id: i64, now_ms: u64) -> BTreeSet<i64> {
+        let is_it = |known: &&Known| {
+            known.task_id == task_id && known.collection.source_id == source_id && !known.is_dropped(now_ms)
+        };
+        let living = self.known.iter().filter(is_it).flat_map(|known| &known.collection.partitions);
+        living.map(|(source_id, _)| *source_id).collect()
+    }
+
+    /// Whether everything that was dropped is known to be.
     pub(super) fn is_done(&self, state: &State) -> bool {
         let is_dropped = |known: &Known| {
             let mappings = state.mappings.get(&known.task_id);
             let mapping = mappings.and_then(|mappings| mappings.get(&known.collection.source_id));
             mapping.is_none_or(|mapping| mapping.dropped)
         };
-        let drops = self.known.iter().filter(|known| known.dropped_from_ms.is_some());
-        self.pauses.is_empty() && drops.into_iter().all(is_dropped)
+        self.known.iter().filter(|known| known.dropped_from_ms.is_some()).all(is_dropped)
+    }
+
+    /// Collections that the target has to have in the end, by target and name.
+    pub(super) fn living(&self) -> BTreeMap<(String, String), Timestamp> {
+        let living = self.known.iter().filter(|known| known.dropped_from_ms.is_none());
+        living.map(|known| ((known.target_id.clone(), known.name.clone()), known.created_ts)).collect()
     }
 }
 
-impl World {
-    /// One round: what has to be committed, and drops at the targets.
-    pub(super) fn sync_catalog(&mut self) -> Vec<Command> {
-        let mut commands = self.pause_and_resume();
-        let state = &self.group.state;
-        for known in &self.catalog.known {
-            if state.tasks[&known.task_id].state == TaskState::Paused || self.now_ms < known.mapped_from_ms {
-                continue;
-            }
-            let source_id = known.collection.source_id;
-            let mapping = state.mappings.get(&known.task_id).and_then(|mappings| mappings.get(&source_id));
-            let is_dropped = known.dropped_from_ms.is_some_and(|at_ms| at_ms <= self.now_ms);
-            match mapping {
-                None if !is_dropped => commands.push(known.map(self.begin_ms)),
-                Some(mapping) if is_dropped && !mapping.dropped => {
-                    self.targets
-                        .channels
-                        .get_mut(&known.sender_id)
-                        .unwrap()
-                        .dropped_at_source(known.collection.number);
-                    commands.push(Command::DropMapping {
-                        task_id: known.task_id.clone(),
-                        source_collection_id: source_id,
-                    });
-                }
-                Some(mapping) if !mapping.dropped => {
-                    let missing = self.catalog.missing.remove(&(known.task_id.clone(), source_id));
-                    commands.extend(missing.map(|ids| known.map_partitions(&ids)));
-                }
-                // Never mapped, and gone.
-                None => {
-                    self.targets
-                        .channels
-                        .get_mut(&known.sender_id)
-                        .unwrap()
-                        .dropped_at_source(known.collection.number);
-                }
-                Some(_) => {}
-            }
-        }
-        self.drop_at_targets();
-        commands
-    }
-
-    fn drop_at_targets(&mut self) {
-        let state = &self.group.state;
-        let mut letters = Vec::new();
-        for (drop_id, drop) in state.running_drops() {
-            if drop.stage == DropStage::Leaving && drop.has_left(&state.senders) {
-                let known = self.catalog.known.iter().find(|known| {
-                    known.task_id == drop.task_id && known.collection.source_id == drop.source_collection_id
-                });
-                let known = known.unwrap();
-                letters.push(Letter::DropAtTarget {
-                    sender_id: known.sender_id.clone(),
-                    number: known.collection.number,
-                    drop_id: drop_id.clone(),
-                    created_ts: drop.created_ts,
-                });
-            }
-        }
-        for letter in letters {
-            // Also after its leader is gone: drops go by id, so one that comes late does no harm.
-            let delay_ms = self.delay_ms();
-            self.mail.post(self.now_ms + delay_ms, letter);
-        }
-    }
-
-    pub(super) fn on_drop_at_target(
-        &mut self,
-        sender_id: &str,
-        number: usize,
-        drop_id: String,
-        created_ts: u64,
-    ) {
-        self.tell(|| format!("{sender_id} drops collection {number}"));
-        self.targets.channels.get_mut(sender_id).unwrap().drop_collection(number, created_ts);
-        let leaving =
-            self.group.state.drops.get(&drop_id).is_some_and(|drop| drop.stage == DropStage::Leaving);
-        if leaving && self.group.has_leader() {
-            self.commit(Command::DroppedAtTarget { drop_id });
-        }
-    }
-
-    /// What an operator asks for; a task that he paused he resumes again.
-    fn pause_and_resume(&mut self) -> Vec<Command> {
-        let mut commands = Vec::new();
-        while let Some(first) = self.catalog.pauses.first_entry()
-            && *first.key() <= self.now_ms
-        {
-            commands.push(Command::PauseTask { task_id: first.remove() });
-        }
-        for (task_id, task) in &self.group.state.tasks {
-            if task.state == TaskState::Paused && (!self.weather.is_bad() || self.random.chance(5)) {
-                commands.push(Command::ResumeTask { task_id: task_id.clone() });
-            }
-        }
-        commands
-    }
-
-    /// What workers miss; another leader would hear of it with the next heartbeat.
-    pub(super) fn note_missing(&mut self, reports: &[SenderReport]) {
-        if !self.group.has_leader() {
-            return;
-        }
-        for shard in reports.iter().flat_map(|report| &report.shards) {
-            if shard.missing_partitions.is_empty() {
-                continue;
-            }
-            let (task_id, vchannel) = shard.shard_id.split_once('/').unwrap();
-            let known = self
-                .catalog
-                .known
-                .iter()
-                .find(|known| known.task_id == task_id && known.collection.source_vchannel == vchannel);
-            let key = (task_id.to_owned(), known.unwrap().collection.source_id);
-            self.catalog.missing.entry(key).or_default().extend(&shard.missing_partitions);
-        }
-    }
+/// The name of a collection that was dropped before, if there is one: names are taken again.
+fn free_name(known: &[Known], task_id: &str, collection: &SimCollection, shown_from_ms: u64) -> String {
+    let was_dropped = |other: &&Known| {
+        let before = other.dropped_from_ms.is_some_and(|dropped_ms| dropped_ms < shown_from_ms);
+        before && other.task_id == task_id && other.shown_from_ms < shown_from_ms
+    };
+    let taken = |name: &str| {
+        let same = known.iter().filter(|other| other.task_id == task_id && other.name == name);
+        same.into_iter()
+            .any(|other| other.dropped_from_ms.is_none_or(|dropped_ms| dropped_ms >= shown_from_ms))
+    };
+    let mut free = known.iter().filter(was_dropped).filter(|other| !taken(&other.name));
+    free.next().map_or_else(|| format!("c{}", collection.source_id), |other| other.name.clone())
 }
 
 impl Known {
-    fn map(&self, begin_ms: u64) -> Command {
-        let collection = &self.collection;
-        let pair = ShardPair {
-            source_vchannel: collection.source_vchannel.clone(),
-            source_pchannel: collection.source_pchannel.clone(),
-            target_vchannel: collection.target_vchannel.clone(),
-            target_pchannel: self.sender_id.split_once('/').unwrap().1.to_owned(),
-            start_position: Vec::new(),
-            replay_until: 0,
-        };
-        let partitions = collection.partitions.iter().take(self.partitions).map(partition).collect();
-        let ids = (collection.source_id, collection.target_id);
-        map_collection(&self.task_id, ids, pair, partitions, tso::compose(begin_ms - 1_000, 0))
+    pub(super) fn is_dropped(&self, now_ms: u64) -> bool {
+        self.dropped_from_ms.is_some_and(|from_ms| from_ms <= now_ms)
     }
 
-    fn map_partitions(&self, ids: &BTreeSet<i64>) -> Command {
-        let wanted = self.collection.partitions.iter().filter(|(source_id, _)| ids.contains(source_id));
-        Command::MapPartitions {
-            task_id: self.task_id.clone(),
-            source_collection_id: self.collection.source_id,
-            partitions: wanted.map(partition).collect(),
+    fn is_shown(&self, now_ms: u64) -> bool {
+        self.shown_from_ms <= now_ms && !self.is_dropped(now_ms)
+    }
+
+    fn at_source(&self, now_ms: u64) -> SourceCollection {
+        let collection = &self.collection;
+        let field = |field_id, name: &str| FieldSchema {
+            field_id,
+            name: name.to_owned(),
+            data_type: DataType::Int64 as i32,
+            is_primary_key: field_id == 100,
+            ..FieldSchema::default()
+        };
+        let shard = SourceShard {
+            vchannel: collection.source_vchannel.clone(),
+            pchannel: collection.source_pchannel.clone(),
+            index: 0,
+        };
+        let there = self.partitions_from_ms.iter().zip(&collection.partitions).enumerate();
+        let there = there.filter(|(_, (from_ms, _))| **from_ms <= now_ms);
+        let partitions = there.map(|(place, (_, (id, _)))| {
+            let name = partition_name(place, *id);
+            let state = ObjectState::Created;
+            (*id, SourcePartition { id: *id, name, state, created_ts: self.created_ts })
+        });
+        SourceCollection {
+            id: collection.source_id,
+            db_id: DB,
+            db_name: "default".to_owned(),
+            name: self.name.clone(),
+            schema: CollectionSchema {
+                name: self.name.clone(),
+                fields: vec![field(100, "key"), field(101, "value")],
+                ..CollectionSchema::default()
+            },
+            shards: vec![shard],
+            start_positions: BTreeMap::new(),
+            partitions: partitions.collect(),
+            state: ObjectState::Created,
+            created_ts: self.created_ts,
+            consistency_level: ConsistencyLevel::Bounded,
+            properties: Vec::new(),
         }
     }
-}
-
-fn partition((source_id, target_id): &(i64, i64)) -> (i64, PartitionMapping) {
-    let mapping = PartitionMapping {
-        source_name: format!("p{source_id}"),
-        target_id: *target_id,
-        target_name: format!("p{source_id}"),
-        dropped: false,
-    };
-    (*source_id, mapping)
 }

@@ -1,6 +1,7 @@
 //! What goes wrong, and how often.
 
 use super::World;
+use crate::raft::NODES;
 use crate::random::Random;
 
 /// How bad a history is. Percentages are per letter or call, of faults per mille and step.
@@ -39,16 +40,29 @@ impl World {
         let short_ms = self.random.below(400);
         let long_ms = self.random.below(2_500);
         let duration_ms = if self.random.chance(50) { short_ms } else { long_ms };
-        let fault = self.random.below(10);
+        let fault = self.random.below(14);
+        let coordinator = self.any_coordinator();
+        let other = (coordinator + 1 + self.random.index(NODES - 1)) % NODES;
         self.tell(|| format!("fault {fault} of process {index} for {duration_ms} ms"));
         match fault {
             0 | 1 => self.kill(index, duration_ms),
             2 | 3 => self.processes[index].frozen_until_ms = self.now_ms + duration_ms,
             4 => self.processes[index].cut_until_ms = self.now_ms + duration_ms,
             5 => self.terminate(index),
-            6 => self.lose_leader(short_ms),
-            7 => self.lose_leader(long_ms),
-            8 => self.targets.gone_until_ms = self.now_ms + duration_ms,
+            6 | 7 => self.crash(coordinator, duration_ms),
+            8 => self.group.nodes[coordinator].frozen_until_ms = self.now_ms + duration_ms,
+            9 => self.targets.gone_until_ms = self.now_ms + duration_ms,
+            10 => self.group.nodes[coordinator].cut_until_ms[other] = self.now_ms + duration_ms,
+            11 => {
+                for other in 0..NODES {
+                    self.group.nodes[coordinator].cut_until_ms[other] = self.now_ms + long_ms;
+                    self.group.nodes[other].cut_until_ms[coordinator] = self.now_ms + long_ms;
+                }
+            }
+            12 => {
+                let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
+                self.group.nodes[coordinator].wall_off_ms = wall_off_ms;
+            }
             _ => {
                 let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
                 self.processes[index].set_wall_off_ms(wall_off_ms);
@@ -60,6 +74,12 @@ impl World {
         }
     }
 
+    /// Rather one that leads.
+    fn any_coordinator(&mut self) -> usize {
+        let any = self.random.index(NODES);
+        if self.random.chance(60) { self.group.any_leader().unwrap_or(any) } else { any }
+    }
+
     /// Everybody is well again.
     pub(super) fn calm_down(&mut self) {
         self.weather.calm = true;
@@ -68,6 +88,11 @@ impl World {
             process.frozen_until_ms = process.frozen_until_ms.min(self.now_ms);
             process.dead_until_ms = process.dead_until_ms.min(self.now_ms);
             process.cut_until_ms = 0;
+        }
+        for node in &mut self.group.nodes {
+            node.frozen_until_ms = 0;
+            node.dead_until_ms = 0;
+            node.cut_until_ms = [0; NODES];
         }
     }
 }

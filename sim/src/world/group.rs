@@ -1,239 +1,277 @@
-//! The Raft group, as far as the roles can see it: one log, at most one leader that can confirm itself, proposals that
-//! come through, are lost with their leader, or come through when nobody waits for them any more.
+//! The coordinators: members of a simulated Raft group, each with the registry as far as it has applied it.
+//!
+//! Beside them the group's history is kept as it was decided: whoever applies an entry has to apply that one.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use harrier_coordinator::registry::{Command, Reply, State};
-use harrier_coordinator::simulation::SimLeader;
-use harrier_proto::harrier::v1::{HeartbeatRequest, LeaveRequest};
+use harrier_coordinator::registry::{Command, Entry, Reply, State, apply};
+use tokio::sync::oneshot;
 
+use super::World;
 use super::mail::Letter;
-use super::{COMMIT_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, PLAN_MS, PROBATION_MS, World};
+use super::tenure::Tenure;
+use super::verdict::Promises;
+use crate::raft::{Logged, Message, NODES, Node, NodeId, Out, Snapshot};
 
-/// A change on its way into the log.
+/// Entries between two snapshots of a member.
+const SNAPSHOT_ENTRIES: u64 = 60;
+/// How long a decision of the group is waited for.
+const PROPOSE_MS: u64 = 1_000;
+
+/// A change that somebody waits for.
 struct Proposal {
     term: u64,
-    decided_at_ms: u64,
-    command: Command,
+    deadline_ms: u64,
     purpose: Purpose,
-    /// The proposer has given up waiting.
-    abandoned: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+/// Who waits.
+pub(super) enum Purpose {
     Plan,
     /// The last entry of a batch.
     BatchEnd,
-    Other,
+    Nobody,
+    Sync(oneshot::Sender<Reply>),
+    /// A request of the operator, by its number.
+    Operator(usize),
 }
 
+/// One coordinator.
+pub(super) struct Coordinator {
+    pub(super) raft: Node,
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) applied: u64,
+    proposals: BTreeMap<u64, Proposal>,
+    pub(super) tenure: Option<Tenure>,
+    /// Not scheduled until then.
+    pub(super) frozen_until_ms: u64,
+    /// Its process is not there until then.
+    pub(super) dead_until_ms: u64,
+    /// Nothing gets from it to that other one until then.
+    pub(super) cut_until_ms: [u64; NODES],
+    /// How far its wall clock is off.
+    pub(super) wall_off_ms: i64,
+    /// Speed of its clock, in percent.
+    pub(super) speed: u64,
+    /// What arrived while it was frozen.
+    inbox: Vec<Letter>,
+}
+
+/// All of them.
 pub(super) struct Group {
+    /// As it was decided.
     pub(super) state: State,
-    pub(super) term: u64,
-    leader: Option<SimLeader>,
-    /// No leader before.
-    leaderless_until_ms: u64,
-    proposals: VecDeque<Proposal>,
-    plan_at_ms: u64,
-    commit_at_ms: u64,
-    catalog_at_ms: u64,
+    decided: Vec<Logged>,
+    pub(super) nodes: Vec<Coordinator>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Group {
-    pub(super) fn new() -> Self {
-        Self {
-            state: State::default(),
-            term: 0,
-            leader: None,
-            leaderless_until_ms: 0,
-            proposals: VecDeque::new(),
-            plan_at_ms: 0,
-            commit_at_ms: 0,
-            catalog_at_ms: 0,
+    pub(super) fn new(speeds: [u64; NODES]) -> Self {
+        let first = Arc::new(Snapshot { index: 0, term: 0, state: State::default() });
+        let nodes = speeds.iter().enumerate().map(|(id, speed)| Coordinator {
+            raft: Node::new(id, first.clone()),
+            state: Arc::default(),
+            applied: 0,
+            proposals: BTreeMap::new(),
+            tenure: None,
+            frozen_until_ms: 0,
+            dead_until_ms: 0,
+            cut_until_ms: [0; NODES],
+            wall_off_ms: 0,
+            speed: *speed,
+            inbox: Vec::new(),
+        });
+        Self { state: State::default(), decided: Vec::new(), nodes: nodes.collect() }
+    }
+
+    /// A coordinator that leads, as far as it knows.
+    pub(super) fn any_leader(&self) -> Option<NodeId> {
+        self.nodes.iter().position(|node| node.raft.leads().is_some())
+    }
+
+    /// Whether all that have applied everything have the same state.
+    pub(super) fn assert_equal(&self) {
+        for node in self.nodes.iter().filter(|node| node.applied == self.decided.len() as u64) {
+            assert!(*lock(&node.state) == self.state, "two members have applied the same and differ");
         }
-    }
-
-    /// Whether a collection is on its way into the log.
-    pub(super) fn is_mapping(&self) -> bool {
-        self.proposals.iter().any(|proposal| matches!(proposal.command, Command::MapCollection { .. }))
-    }
-
-    pub(super) fn has_leader(&self) -> bool {
-        self.leader.is_some()
     }
 }
 
 impl World {
-    /// The leader dies, or is cut off from the others: both look alike to everybody else.
-    pub(super) fn lose_leader(&mut self, for_ms: u64) {
-        self.group.leader = None;
-        self.group.leaderless_until_ms = self.now_ms + for_ms;
-        // What others had already heard of survives, in order; the rest is gone.
-        let survive = self.random.index(self.group.proposals.len() + 1);
-        let survivors: Vec<_> = self.group.proposals.drain(..).take(survive).collect();
-        for proposal in survivors {
-            self.commit(proposal.command);
+    /// kill -9 of a coordinator.
+    pub(super) fn crash(&mut self, id: NodeId, for_ms: u64) {
+        let node = &mut self.group.nodes[id];
+        node.tenure = None;
+        node.proposals.clear();
+        node.inbox.clear();
+        node.dead_until_ms = self.now_ms + for_ms;
+        node.raft.crash(node.dead_until_ms, &mut self.random);
+        *lock(&node.state) = node.raft.log.snapshot.state.clone();
+        node.applied = node.raft.log.snapshot.index;
+    }
+
+    pub(super) fn run_coordinator(&mut self, id: NodeId) {
+        let node = &mut self.group.nodes[id];
+        if self.now_ms < node.dead_until_ms || self.now_ms < node.frozen_until_ms {
+            return;
+        }
+        for letter in std::mem::take(&mut node.inbox) {
+            self.take_letter(id, letter);
+        }
+        let out = self.group.nodes[id].raft.tick(self.now_ms, &mut self.random);
+        self.send_to_members(id, out);
+        self.apply_decided(id);
+        self.give_up_proposals(id);
+        self.lead(id);
+    }
+
+    /// Something for a coordinator has arrived.
+    pub(super) fn arrive(&mut self, id: NodeId, letter: Letter) {
+        let node = &mut self.group.nodes[id];
+        if self.now_ms < node.dead_until_ms {
+            return;
+        }
+        if self.now_ms < node.frozen_until_ms {
+            node.inbox.push(letter);
+        } else {
+            self.take_letter(id, letter);
         }
     }
 
-    /// What the leader does by itself.
-    pub(super) fn lead(&mut self) {
-        if self.group.leader.is_none() {
-            if self.now_ms < self.group.leaderless_until_ms {
+    pub(super) fn on_member(&mut self, id: NodeId, message: Message) {
+        let out = self.group.nodes[id].raft.receive(message, self.now_ms, &mut self.random);
+        self.send_to_members(id, out);
+    }
+
+    pub(super) fn send_to_members(&mut self, from: NodeId, out: Out) {
+        for (to, message) in out {
+            let cut = self.group.nodes[from].cut_until_ms[to] > self.now_ms;
+            if cut || (self.weather.is_bad() && self.random.chance(self.weather.loss)) {
+                continue;
+            }
+            if self.weather.is_bad() && self.random.chance(self.weather.loss) {
+                let again_ms = self.now_ms + self.random.below(400);
+                self.mail.post(again_ms, Letter::Member { to, message: Box::new(message.clone()) });
+            }
+            let slow = self.weather.is_bad() && self.random.chance(self.weather.delay);
+            let delay_ms = if slow { self.random.below(400) } else { 1 + self.random.below(8) };
+            self.mail.post(self.now_ms + delay_ms, Letter::Member { to, message: Box::new(message) });
+        }
+    }
+
+    /// Proposes as a leader; what nobody takes is as good as lost.
+    pub(super) fn propose(&mut self, id: NodeId, command: Command, purpose: Purpose) {
+        let time_ms = self.unix_ms().saturating_add_signed(self.group.nodes[id].wall_off_ms);
+        let node = &mut self.group.nodes[id];
+        let entry = Arc::new(Entry { time_ms, command });
+        let deadline_ms = self.now_ms + PROPOSE_MS;
+        match node.raft.propose(entry, self.now_ms, &mut self.random) {
+            Some(index) => {
+                let proposal = Proposal { term: node.raft.term(), deadline_ms, purpose };
+                node.proposals.insert(index, proposal);
+            }
+            None => self.decide(id, purpose, None),
+        }
+    }
+
+    fn give_up_proposals(&mut self, id: NodeId) {
+        let node = &mut self.group.nodes[id];
+        let is_late = |proposal: &Proposal| proposal.deadline_ms <= self.now_ms;
+        let late: Vec<u64> =
+            node.proposals.iter().filter(|(_, one)| is_late(one)).map(|(index, _)| *index).collect();
+        for index in late {
+            if let Some(proposal) = self.group.nodes[id].proposals.remove(&index) {
+                self.decide(id, proposal.purpose, None);
+            }
+        }
+    }
+
+    fn apply_decided(&mut self, id: NodeId) {
+        loop {
+            let node = &mut self.group.nodes[id];
+            let snapshot = node.raft.log.snapshot.clone();
+            if node.applied < snapshot.index {
+                assert!(
+                    snapshot.index <= self.group.decided.len() as u64,
+                    "a snapshot of what was not decided"
+                );
+                *lock(&node.state) = snapshot.state.clone();
+                node.applied = snapshot.index;
+                continue;
+            }
+            if node.applied >= node.raft.commit {
                 return;
             }
-            self.group.term += 1;
-            let lease_max = Duration::from_millis(LEASE_MS + LEASE_MARGIN_MS);
-            let leader = SimLeader::new(lease_max, Duration::from_millis(PROBATION_MS), self.now());
-            self.group.leader = Some(leader);
+            let index = node.applied + 1;
+            let logged = node.raft.log.get(index).cloned().expect("decided entries are there");
+            self.record(index, &logged);
+            self.apply_at(id, index, &logged);
         }
-        self.decide_proposals();
-        self.plan();
-        self.commit_reports();
-        if self.now_ms >= self.group.catalog_at_ms {
-            self.group.catalog_at_ms = self.now_ms + 60;
-            for command in self.sync_catalog() {
-                self.propose(command, Purpose::Other);
+    }
+
+    fn apply_at(&mut self, id: NodeId, index: u64, logged: &Logged) {
+        let node = &mut self.group.nodes[id];
+        let mut state = lock(&node.state);
+        let reply = logged.entry.as_ref().map(|entry| apply(&mut state, entry));
+        node.applied = index;
+        if index >= node.raft.log.snapshot.index + SNAPSHOT_ENTRIES {
+            node.raft.log.compact(index, state.clone());
+        }
+        drop(state);
+        if let Some(proposal) = node.proposals.remove(&index) {
+            let reply = reply.filter(|_| proposal.term == logged.term);
+            if reply.is_some() {
+                self.acknowledged_index = self.acknowledged_index.max(index);
             }
+            self.decide(id, proposal.purpose, reply);
         }
     }
 
-    fn plan(&mut self) {
-        let (now, now_ms) = (self.now(), self.now_ms);
-        let Some(leader) = &mut self.group.leader else { return };
-        if now_ms >= self.group.plan_at_ms {
-            self.group.plan_at_ms = now_ms + PLAN_MS;
-            leader.make_plan(&self.group.state, now);
-        }
-        // Sometimes time passes between plan and proposal.
-        if self.random.chance(70)
-            && let Some(command) = leader.propose_plan()
-        {
-            self.propose(command, Purpose::Plan);
-        }
-    }
-
-    fn commit_reports(&mut self) {
-        let Some(leader) = &mut self.group.leader else { return };
-        if self.now_ms < self.group.commit_at_ms {
+    /// The first that applies an entry writes the history, the others repeat it.
+    fn record(&mut self, index: u64, logged: &Logged) {
+        let at = usize::try_from(index).unwrap() - 1;
+        if let Some(decided) = self.group.decided.get(at) {
+            let same = decided.entry.as_ref().map(Arc::as_ptr) == logged.entry.as_ref().map(Arc::as_ptr);
+            assert!(same && decided.term == logged.term, "two entries were decided at {index}");
             return;
         }
-        self.group.commit_at_ms = self.now_ms + COMMIT_MS;
-        let mut commands = leader.take_batch(&self.group.state);
-        let last = commands.pop();
-        for command in commands {
-            self.propose(command, Purpose::Other);
-        }
-        if let Some(command) = last {
-            self.propose(command, Purpose::BatchEnd);
-        }
+        assert_eq!(at, self.group.decided.len(), "an entry was skipped");
+        self.group.decided.push(logged.clone());
+        let Some(entry) = &logged.entry else { return };
+        self.tell(|| format!("decides {index} {:?}", entry.command));
+        let before = Promises::of(&self.group.state, &entry.command);
+        let reply = apply(&mut self.group.state, entry);
+        self.tell(|| format!("  {reply:?}"));
+        before.assert_kept(&self.group.state);
     }
 
-    fn propose(&mut self, command: Command, purpose: Purpose) {
-        let slow = self.weather.is_bad() && self.random.chance(self.weather.delay);
-        let delay_ms = if slow { self.random.below(1_500) } else { 1 + self.random.below(20) };
-        // Entries are decided in order.
-        let last_ms = self.group.proposals.back().map_or(0, |proposal| proposal.decided_at_ms);
-        let decided_at_ms = last_ms.max(self.now_ms + delay_ms);
-        let term = self.group.term;
-        self.group.proposals.push_back(Proposal { term, decided_at_ms, command, purpose, abandoned: false });
-        if slow && self.random.chance(30) {
-            self.abandon_last();
-        }
-    }
-
-    /// The leader's patience ends before the proposal is decided.
-    fn abandon_last(&mut self) {
-        let Some(proposal) = self.group.proposals.back_mut() else { return };
-        proposal.abandoned = true;
-        let purpose = proposal.purpose;
-        if let Some(leader) = &mut self.group.leader {
-            match purpose {
-                Purpose::Plan => leader.plan_decided(None),
-                Purpose::BatchEnd => leader.batch_decided(false),
-                Purpose::Other => {}
+    /// What became of a proposal. `None`: nobody knows.
+    fn decide(&mut self, id: NodeId, purpose: Purpose, reply: Option<Reply>) {
+        let tenure = self.group.nodes[id].tenure.as_mut();
+        match (purpose, reply) {
+            (Purpose::Plan, reply) => {
+                if let Some(tenure) = tenure {
+                    tenure.leader.plan_decided(reply.as_ref());
+                }
             }
+            (Purpose::BatchEnd, reply) => {
+                if let Some(tenure) = tenure {
+                    tenure.leader.batch_decided(reply.is_some());
+                }
+            }
+            (Purpose::Sync(answer), Some(reply)) => drop(answer.send(reply)),
+            (Purpose::Operator(number), Some(reply)) => self.operator_answered(number, &reply),
+            (Purpose::Nobody | Purpose::Sync(_) | Purpose::Operator(_), _) => {}
         }
     }
 
-    fn decide_proposals(&mut self) {
-        while let Some(first) = self.group.proposals.front()
-            && first.decided_at_ms <= self.now_ms
-            && let Some(proposal) = self.group.proposals.pop_front()
-        {
-            let reply = self.commit(proposal.command);
-            self.tell_leader(
-                proposal.purpose,
-                &reply,
-                proposal.abandoned || proposal.term != self.group.term,
-            );
-        }
-    }
-
-    fn tell_leader(&mut self, purpose: Purpose, reply: &Reply, abandoned: bool) {
-        let Some(leader) = self.group.leader.as_mut().filter(|_| !abandoned) else { return };
-        match purpose {
-            Purpose::Plan => leader.plan_decided(Some(reply)),
-            Purpose::BatchEnd => leader.batch_decided(true),
-            Purpose::Other => {}
-        }
-    }
-
-    pub(super) fn on_register(&mut self, worker_id: String, attempt: u64) {
-        let now = self.now();
-        let Some(leader) = &mut self.group.leader else { return };
-        if leader.register(&worker_id, now) {
-            self.send(&worker_id.clone(), Letter::Registered { worker_id, attempt });
-        }
-    }
-
-    pub(super) fn on_heartbeat(&mut self, request: HeartbeatRequest, attempt: u64) {
-        let now = self.now();
-        self.note_missing(&request.senders);
-        let worker_id = request.worker_id.clone();
-        let Some(leader) = &mut self.group.leader else { return };
-        if let Some(received) = leader.receive(request, now) {
-            let received = Box::new(received);
-            let term = self.group.term;
-            let round_ms = self.delay_ms();
-            self.mail.post(self.now_ms + round_ms, Letter::Confirmed { term, received, worker_id, attempt });
-        }
-    }
-
-    pub(super) fn on_confirmed(
-        &mut self,
-        term: u64,
-        received: harrier_coordinator::simulation::Received,
-        worker_id: String,
-        attempt: u64,
-    ) {
-        let Some(leader) = self.group.leader.as_mut().filter(|_| term == self.group.term) else { return };
-        let reply = Box::new(leader.answer(&self.group.state, &self.catalog.connections, received));
-        self.send(&worker_id.clone(), Letter::Answer { worker_id, attempt, reply });
-    }
-
-    pub(super) fn on_leave(&mut self, request: LeaveRequest, attempt: u64) {
-        let worker_id = request.worker_id.clone();
-        let Some(leader) = &mut self.group.leader else { return };
-        let batch = leader.leaving(request);
-        let term = self.group.term;
-        self.mail.post(self.now_ms + 1, Letter::Leaving { term, batch, worker_id, attempt });
-    }
-
-    pub(super) fn on_leaving(&mut self, term: u64, batch: Option<u64>, worker_id: String, attempt: u64) {
-        let Some(leader) = self.group.leader.as_mut().filter(|_| term == self.group.term) else { return };
-        if batch.is_some_and(|batch| !leader.is_committed(batch)) {
-            self.mail
-                .post(self.now_ms + HEARTBEAT_MS / 4, Letter::Leaving { term, batch, worker_id, attempt });
-            return;
-        }
-        leader.left(&worker_id);
-        self.send(&worker_id.clone(), Letter::Left { worker_id, attempt });
-    }
-
-    const fn now(&self) -> Duration {
-        Duration::from_millis(self.now_ms)
+    /// A leader that leads no longer waits for nothing.
+    pub(super) fn forget_proposals(&mut self, id: NodeId) {
+        self.group.nodes[id].proposals.clear();
     }
 }

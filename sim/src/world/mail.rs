@@ -2,30 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use harrier_coordinator::simulation::Received;
 use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest};
 use harrier_worker::simulation::Call;
 
 use super::World;
+use super::port::TargetCall;
+use crate::raft::{Message, NodeId};
 
-/// One letter.
+/// One letter. `to` is a coordinator; workers get theirs by their id.
 pub(super) enum Letter {
-    Register {
-        worker_id: String,
-        attempt: u64,
+    Member {
+        to: NodeId,
+        message: Box<Message>,
     },
-    Registered {
+    Register {
+        to: NodeId,
         worker_id: String,
         attempt: u64,
     },
     Heartbeat {
+        to: NodeId,
         request: Box<HeartbeatRequest>,
         attempt: u64,
     },
-    /// The group has confirmed the leader since the heartbeat came.
-    Confirmed {
-        term: u64,
-        received: Box<Received>,
+    Leave {
+        to: NodeId,
+        request: Box<LeaveRequest>,
+        attempt: u64,
+    },
+    /// Of the operator, by its number.
+    Request {
+        to: NodeId,
+        number: usize,
+        forwarded: bool,
+    },
+    /// A read that has to show everything up to `floor`.
+    Read {
+        to: NodeId,
+        floor: u64,
+    },
+    Registered {
         worker_id: String,
         attempt: u64,
     },
@@ -34,20 +50,15 @@ pub(super) enum Letter {
         attempt: u64,
         reply: Box<HeartbeatReply>,
     },
-    Leave {
-        request: Box<LeaveRequest>,
-        attempt: u64,
-    },
-    /// Waits until its last words are committed.
-    Leaving {
-        term: u64,
-        batch: Option<u64>,
-        worker_id: String,
-        attempt: u64,
-    },
     Left {
         worker_id: String,
         attempt: u64,
+    },
+    /// Another coordinator leads: that one, if it is known.
+    NotLeader {
+        worker_id: String,
+        attempt: u64,
+        leader: Option<NodeId>,
     },
     /// A call reaches the target, which executes so many of its messages; `answers`: the answer finds its way back.
     Execute {
@@ -55,17 +66,24 @@ pub(super) enum Letter {
         count: usize,
         answers: bool,
     },
+    /// A call that everybody has given up is executed, from one message to another.
+    ExecuteLate {
+        call: Box<Call>,
+        from: usize,
+        to: usize,
+        /// Owners and unknown outcomes of its sender until it was given up.
+        openings: u32,
+    },
     /// `None`: refused.
     Executed {
         call_id: u64,
         position: Option<u64>,
     },
-    /// A change of the target's catalog.
-    DropAtTarget {
-        sender_id: String,
-        number: usize,
-        drop_id: String,
-        created_ts: u64,
+    /// A call to the catalog of a target, which may execute it once more later.
+    Change {
+        call: TargetCall,
+        answers: bool,
+        again_ms: Option<u64>,
     },
 }
 
@@ -92,23 +110,24 @@ impl World {
     pub(super) fn deliver_mail(&mut self) {
         while let Some(letter) = self.mail.next(self.now_ms) {
             match letter {
-                Letter::Register { worker_id, attempt } => self.on_register(worker_id, attempt),
-                Letter::Heartbeat { request, attempt } => self.on_heartbeat(*request, attempt),
-                Letter::Confirmed { term, received, worker_id, attempt } => {
-                    self.on_confirmed(term, *received, worker_id, attempt);
-                }
-                Letter::Leave { request, attempt } => self.on_leave(*request, attempt),
-                Letter::Leaving { term, batch, worker_id, attempt } => {
-                    self.on_leaving(term, batch, worker_id, attempt);
-                }
+                Letter::Member { to, .. }
+                | Letter::Register { to, .. }
+                | Letter::Heartbeat { to, .. }
+                | Letter::Leave { to, .. }
+                | Letter::Request { to, .. }
+                | Letter::Read { to, .. } => self.arrive(to, letter),
                 Letter::Registered { worker_id, attempt } => self.on_registered(&worker_id, attempt),
                 Letter::Answer { worker_id, attempt, reply } => self.on_answer(&worker_id, attempt, *reply),
                 Letter::Left { worker_id, attempt } => self.on_left(&worker_id, attempt),
-                Letter::Execute { call, count, answers } => self.on_execute(&call, count, answers),
-                Letter::Executed { call_id, position } => self.on_executed(call_id, position),
-                Letter::DropAtTarget { sender_id, number, drop_id, created_ts } => {
-                    self.on_drop_at_target(&sender_id, number, drop_id, created_ts);
+                Letter::NotLeader { worker_id, attempt, leader } => {
+                    self.on_not_leader(&worker_id, attempt, leader);
                 }
+                Letter::Execute { call, count, answers } => self.on_execute(&call, count, answers),
+                Letter::ExecuteLate { call, from, to, openings } => {
+                    self.on_execute_late(&call, from, to, openings);
+                }
+                Letter::Executed { call_id, position } => self.on_executed(call_id, position),
+                Letter::Change { call, answers, again_ms } => self.on_change(call, answers, again_ms),
             }
         }
     }

@@ -1,27 +1,33 @@
 //! The loop: time goes on, mail arrives, faults happen; then everything calms down and must come to rest.
 
 mod catalog;
+mod ddl;
 mod faults;
 mod group;
 mod mail;
+mod operator;
+mod port;
 mod process;
 mod targets;
+mod tenure;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use harrier_coordinator::registry::{Command, Entry, Reply, apply};
 use harrier_worker::simulation::{SimChannel, SimTimes};
 use tokio::runtime::Runtime;
 
+use crate::raft::NODES;
 use crate::random::Random;
 use catalog::Catalog;
 use faults::Weather;
 use group::Group;
 use mail::Mail;
+use operator::Operator;
 use process::Process;
-use targets::Targets;
+use targets::{LATE_IN_CALM_MS, Targets};
 
 /// Times are a third of the product's: the same relations, shorter histories.
 const HEARTBEAT_MS: u64 = 100;
@@ -51,11 +57,19 @@ pub(crate) struct World {
     begin_ms: u64,
     weather: Weather,
     group: Group,
+    /// The newest entry of which somebody was told.
+    acknowledged_index: u64,
+    /// Reads that were answered.
+    reads: u64,
+    operator: Operator,
     catalog: Catalog,
     targets: Targets,
     processes: Vec<Process>,
     mail: Mail,
+    /// For the bookkeeping of workers.
     runtime: Arc<Runtime>,
+    /// For the catalog syncs of leaders, in virtual time.
+    leaders: Arc<Runtime>,
     times: SimTimes,
     names: u64,
     /// Tells what happens (`HARRIER_SIM_TRACE`).
@@ -80,15 +94,25 @@ impl World {
             call_bytes_max: [300, 2_000, 1 << 20][random.index(3)],
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let catalog = Catalog::new(&channels, &mut random, duration_ms);
+        let tasks_of_leaders =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let catalog = Catalog::new(&channels, &mut random, duration_ms, begin_ms);
+        let tasks: BTreeSet<(String, String)> =
+            catalog.known.iter().map(|known| (known.task_id.clone(), known.target_id.clone())).collect();
+        let speeds = std::array::from_fn(|_: usize| 95 + random.below(11));
+        let targets = Targets::new(channels, catalog.targets());
         let mut world = Self {
             weather: Weather::new(&mut random, duration_ms),
-            group: Group::new(),
+            group: Group::new(speeds),
+            acknowledged_index: 0,
+            reads: 0,
+            operator: Operator::new(&tasks, &mut random, duration_ms),
             catalog,
-            targets: Targets::new(channels),
+            targets,
             processes: Vec::new(),
             mail: Mail::default(),
             runtime: Arc::new(runtime),
+            leaders: Arc::new(tasks_of_leaders),
             times,
             names: 0,
             tells: std::env::var_os("HARRIER_SIM_TRACE").is_some(),
@@ -96,9 +120,6 @@ impl World {
             begin_ms,
             random,
         };
-        for command in world.catalog.first_commands() {
-            assert_eq!(apply(&mut world.group.state, &Entry { time_ms: 0, command }), Reply::Done);
-        }
         for _ in 0..WORKERS {
             let process = world.new_process();
             world.processes.push(process);
@@ -114,7 +135,7 @@ impl World {
         self.calm_down();
         let deadline_ms = self.now_ms + REST_MS;
         // What was seen of former owners is answered after a while.
-        let quiet_until_ms = self.now_ms + 2 * FOREIGN_GRACE_MS;
+        let quiet_until_ms = self.now_ms + LATE_IN_CALM_MS + 2 * FOREIGN_GRACE_MS;
         while self.now_ms < quiet_until_ms {
             self.step();
         }
@@ -132,13 +153,37 @@ impl World {
 
     /// A few milliseconds, and what is due in them.
     fn step(&mut self) {
-        self.now_ms += 1 + self.random.below(20);
+        let passed_ms = 1 + self.random.below(20);
+        self.now_ms += passed_ms;
+        self.drop_at_source();
         self.deliver_mail();
-        self.lead();
+        self.operate();
+        self.run_tasks(passed_ms);
+        for id in 0..NODES {
+            self.run_coordinator(id);
+        }
         for index in 0..self.processes.len() {
             self.run_process(index);
         }
         self.check();
+    }
+
+    /// What the source has dropped is no longer expected.
+    fn drop_at_source(&mut self) {
+        for known in self.catalog.known.iter().filter(|known| known.is_dropped(self.now_ms)) {
+            let channel = self.targets.channels.get_mut(&known.sender_id).unwrap();
+            channel.dropped_at_source(known.collection.number);
+        }
+    }
+
+    /// The tasks of the catalog syncs, in the same time.
+    fn run_tasks(&self, passed_ms: u64) {
+        self.leaders.block_on(async {
+            tokio::time::advance(Duration::from_millis(passed_ms)).await;
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     const fn unix_ms(&self) -> u64 {
@@ -150,15 +195,5 @@ impl World {
         if self.tells {
             eprintln!("{:>6} {}", self.now_ms, what());
         }
-    }
-
-    fn commit(&mut self, command: Command) -> Reply {
-        let entry = Entry { time_ms: self.unix_ms(), command };
-        self.tell(|| format!("commits {:?}", entry.command));
-        let before = verdict::Promises::of(&self.group.state);
-        let reply = apply(&mut self.group.state, &entry);
-        self.tell(|| format!("  {reply:?}"));
-        before.assert_kept(&self.group.state);
-        reply
     }
 }

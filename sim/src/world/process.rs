@@ -6,6 +6,7 @@ use harrier_worker::simulation::{Beat, SimWorker, WorkerClock};
 use super::mail::Letter;
 use super::targets::Wire;
 use super::{CALL_MS, HEARTBEAT_MS, LEASE_MS, World};
+use crate::raft::{NODES, NodeId};
 
 /// Attempts of one request: there are three coordinators to ask.
 const ATTEMPTS: u32 = 3;
@@ -27,6 +28,8 @@ pub(super) struct Process {
     next_beat_ms: u64,
     attempt: Option<Attempt>,
     attempts: u32,
+    /// The coordinator that is asked first.
+    coordinator: NodeId,
     /// What arrived while it was frozen.
     inbox: Vec<Inbox>,
 }
@@ -48,6 +51,7 @@ enum Inbox {
     Registered(u64),
     Answer(u64, HeartbeatReply),
     Left(u64),
+    NotLeader(u64, Option<NodeId>),
     Executed(u64, Option<u64>),
 }
 
@@ -83,6 +87,7 @@ impl World {
             next_beat_ms: self.now_ms,
             attempt: None,
             attempts: 0,
+            coordinator: self.random.index(NODES),
             inbox: Vec::new(),
         }
     }
@@ -138,16 +143,8 @@ impl World {
             if now_ms < attempt.sent_ms + patience_ms {
                 return;
             }
-            let again = process.attempts < ATTEMPTS;
-            let attempt = process.attempt.take();
-            match attempt {
-                // The next coordinator gets the same request.
-                Some(attempt) if again => self.ask(index, clock, attempt.what),
-                _ => {
-                    process.attempts = 0;
-                    process.next_beat_ms = now_ms + HEARTBEAT_MS;
-                }
-            }
+            process.coordinator = (process.coordinator + 1) % NODES;
+            self.ask_again(index, clock);
             return;
         }
         if now_ms < process.next_beat_ms {
@@ -167,16 +164,32 @@ impl World {
         }
     }
 
+    /// Another coordinator gets the same request.
+    fn ask_again(&mut self, index: usize, clock: WorkerClock) {
+        let process = &mut self.processes[index];
+        let again = process.attempts < ATTEMPTS;
+        match process.attempt.take() {
+            Some(attempt) if again => self.ask(index, clock, attempt.what),
+            _ => {
+                process.attempts = 0;
+                process.next_beat_ms = self.now_ms + HEARTBEAT_MS;
+            }
+        }
+    }
+
     fn ask(&mut self, index: usize, clock: WorkerClock, what: Asked) {
         self.names += 1;
         let attempt = self.names;
         let process = &mut self.processes[index];
         let worker_id = process.worker.id().to_owned();
+        let to = process.coordinator;
         let letter = match &what {
-            Asked::Registration => Letter::Register { worker_id: worker_id.clone(), attempt },
-            Asked::Heartbeat(beat) => Letter::Heartbeat { request: Box::new(beat.request.clone()), attempt },
+            Asked::Registration => Letter::Register { to, worker_id: worker_id.clone(), attempt },
+            Asked::Heartbeat(beat) => {
+                Letter::Heartbeat { to, request: Box::new(beat.request.clone()), attempt }
+            }
             Asked::Goodbye => match process.worker.leave(clock) {
-                Some(request) => Letter::Leave { request: Box::new(request), attempt },
+                Some(request) => Letter::Leave { to, request: Box::new(request), attempt },
                 None => return,
             },
         };
@@ -204,6 +217,10 @@ impl World {
         }
     }
 
+    pub(super) fn on_not_leader(&mut self, worker_id: &str, attempt: u64, leader: Option<NodeId>) {
+        self.deliver(worker_id, Inbox::NotLeader(attempt, leader));
+    }
+
     fn deliver(&mut self, worker_id: &str, letter: Inbox) {
         if let Some(process) = self.processes.iter_mut().find(|process| process.is(worker_id)) {
             process.inbox.push(letter);
@@ -216,6 +233,13 @@ impl World {
         let number = match &letter {
             Inbox::Executed(call_id, position) => {
                 return process.worker.answered(clock, *call_id, *position);
+            }
+            Inbox::NotLeader(number, leader) => {
+                if process.attempt.as_ref().is_some_and(|attempt| attempt.number == *number) {
+                    process.coordinator = leader.unwrap_or((process.coordinator + 1) % NODES);
+                    self.ask_again(index, clock);
+                }
+                return;
             }
             Inbox::Registered(number) | Inbox::Left(number) | Inbox::Answer(number, _) => *number,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harrier_coordinator::registry::{SenderId, ShardId, ShardPhase, ShardState, State, TaskState};
+use harrier_coordinator::registry::{Command, SenderId, ShardId, ShardPhase, ShardState, State, TaskState};
 
 use super::{WORKERS, World};
 
@@ -17,7 +17,12 @@ fn numbers(sender: &harrier_coordinator::registry::Sender) -> [u64; 5] {
 }
 
 impl Promises {
-    pub(super) fn of(state: &State) -> Self {
+    pub(super) fn of(state: &State, command: &Command) -> Self {
+        // Nothing else moves them.
+        let moves = matches!(command, Command::Checkpoint { .. } | Command::AssignSenders { .. });
+        if !moves && !matches!(command, Command::MapCollection { .. } | Command::ResumeTask { .. }) {
+            return Self { senders: BTreeMap::new(), confirmed: BTreeMap::new() };
+        }
         let senders = state.senders.iter().map(|(id, sender)| (id.clone(), numbers(sender)));
         let confirmed = state.shards.iter().map(|(id, shard)| (id.clone(), shard.confirmed));
         Self { senders: senders.collect(), confirmed: confirmed.collect() }
@@ -70,7 +75,7 @@ impl World {
     fn why(&self) -> Option<String> {
         let state = &self.group.state;
         let ended = self.targets.channels.values().all(|channel| channel.end_ms() < self.unix_ms());
-        if !ended || !self.catalog.is_done(state) || self.group.is_mapping() {
+        if !ended || !self.catalog.is_done(state) || !self.operator.is_done() {
             return Some("the source still writes".to_owned());
         }
         if state.tasks.values().any(|task| task.state == TaskState::Paused) {
@@ -79,11 +84,24 @@ impl World {
         if !state.drops.is_empty() {
             return Some(format!("drops are not through: {:?}", state.drops));
         }
-        self.unowned().or_else(|| self.behind()).or_else(|| {
+        if !state.creations.is_empty() {
+            return Some(format!("creations are not through: {:?}", state.creations));
+        }
+        self.names().or_else(|| self.unowned()).or_else(|| self.behind()).or_else(|| {
             let differing = self.targets.channels.iter();
             let mut differing = differing.filter_map(|(id, channel)| Some((id, channel.difference()?)));
             differing.next().map(|(sender_id, difference)| format!("{sender_id}: {difference}"))
         })
+    }
+
+    /// Each target has the collections of its source, under their names, and no others.
+    fn names(&self) -> Option<String> {
+        let living = self.catalog.living();
+        let catalogs = self.targets.catalogs.iter();
+        let there: BTreeMap<_, _> = catalogs
+            .flat_map(|(id, catalog)| catalog.names().map(move |(name, ts)| ((id.clone(), name.clone()), ts)))
+            .collect();
+        (living != there).then(|| format!("the targets have {there:?}, and should have {living:?}"))
     }
 
     /// A shard of which rows may be sent (again).
@@ -124,6 +142,8 @@ impl World {
 
     /// Nothing changes any more: no owner, no row.
     pub(super) fn stays_at_rest(&mut self) {
+        self.group.assert_equal();
+        assert!(self.reads > 0, "nobody could read");
         let owners = self.owners();
         let until_ms = self.now_ms + 1_500;
         while self.now_ms < until_ms {

@@ -125,3 +125,26 @@ pub(crate) async fn lease(fence: &Fence) {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Lease;
+
+    #[test]
+    fn the_deadline_of_a_call_lies_within_the_lease() {
+        let (lease, longest) = (Lease::new(), Duration::from_secs(5));
+        let fence = lease.fence();
+        assert_eq!(timeout_within(&fence, longest), None, "without a lease there is no call");
+        lease.renew(BootInstant::now() + CALL_MIN / 2);
+        assert_eq!(timeout_within(&fence, longest), None, "what is left is too short for an answer");
+        let end = BootInstant::now() + Duration::from_secs(2);
+        lease.renew(end);
+        let timeout = timeout_within(&fence, longest).unwrap_or_default();
+        assert!(timeout >= CALL_MIN && BootInstant::now() + timeout <= end + Duration::from_millis(50));
+        lease.renew(BootInstant::now() + Duration::from_secs(60));
+        assert_eq!(timeout_within(&fence, longest), Some(longest));
+        fence.revoke();
+        assert_eq!(timeout_within(&fence, longest), None, "an epoch that was replaced calls no more");
+    }
+}

@@ -261,6 +261,12 @@ impl<H: SenderHost> Senders<H> {
         self.running.is_empty() && self.stopping.is_empty()
     }
 
+    /// True while a last word is waited for.
+    #[cfg(all(feature = "simulation", not(test)))]
+    pub fn any_stopping(&self) -> bool {
+        !self.stopping.is_empty()
+    }
+
     /// Number of senders that run or are stopping.
     pub fn len(&self) -> usize {
         self.running.len() + self.stopping.len()

@@ -54,6 +54,10 @@ pub(crate) mod tests;
 mod traffic;
 mod windows;
 
+/// For simulations.
+#[cfg(all(feature = "simulation", not(test)))]
+pub use windows::RETURNS_MAX;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use harrier_milvus::tso::Timestamp;

@@ -25,7 +25,7 @@ pub(crate) const LATE_CALL_MS_MAX: u64 = 60_000;
 
 /// How often a shard that starts anew goes back to one window on the mere chance that a late call came unseen. With a
 /// limit, a sender whose owners die again and again still gets on.
-pub(crate) const RETURNS_MAX: u32 = 3;
+pub const RETURNS_MAX: u32 = 3;
 
 /// Windows remembered of one shard. More of them within the time above become one.
 const WINDOWS_MAX: usize = 8;

@@ -37,17 +37,24 @@ pub struct SimChannel {
     target: Target,
     /// Messages on the channel: each has a position.
     messages: u64,
+    /// When the last row is on the logs, in unix milliseconds.
+    end_ms: u64,
     dropped: BTreeSet<usize>,
 }
 
 /// How long the source writes.
 const WRITING_MS: u64 = 4000;
+/// How long its ticks go on behind that.
+const TICKING_MS: u64 = 90_000;
 
 impl SimChannel {
     /// What the source writes, drawn from `seed`.
     pub fn new(seed: u64) -> Self {
-        let history = History::lasting(&mut Random::new(seed), Some(WRITING_MS));
-        Self { history, target: Target::default(), messages: 0, dropped: BTreeSet::new() }
+        let mut history = History::lasting(&mut Random::new(seed), Some(WRITING_MS));
+        let last = history.logs.iter().filter_map(|log| log.last());
+        let end_ms = last.map(|logged| logged.at_ms).max().unwrap_or_default();
+        history.tick_on(end_ms + TICKING_MS);
+        Self { history, target: Target::default(), messages: 0, end_ms, dropped: BTreeSet::new() }
     }
 
     /// When the source's first write can be, in unix milliseconds.
@@ -55,10 +62,9 @@ impl SimChannel {
         self.history.shape.begin_ms
     }
 
-    /// When the last message of the logs is there, in unix milliseconds.
+    /// When the last row is on the logs, in unix milliseconds.
     pub fn end_ms(&self) -> u64 {
-        let last = self.history.logs.iter().filter_map(|log| log.last());
-        last.map(|logged| logged.at_ms).max().unwrap_or_default()
+        self.end_ms
     }
 
     /// All collections that are carried by the channel.
@@ -115,6 +121,17 @@ impl SimChannel {
         self.target.execute(call, count);
         self.messages += call.msgs.len().min(count) as u64;
         self.messages
+    }
+
+    /// The target executes some messages of a call that everybody has given up.
+    pub fn execute_late(&mut self, call: &ReplicateMessageRequest, from: usize, to: usize) {
+        self.target.execute_late(call, from, to);
+        self.messages += to.saturating_sub(from) as u64;
+    }
+
+    /// The target writes a message of its own, as it does for each collection that it creates.
+    pub fn write_own(&mut self) {
+        self.messages += 1;
     }
 
     /// The newest timestamp of a row that the source has.

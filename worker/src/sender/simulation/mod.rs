@@ -10,6 +10,7 @@ mod model;
 mod sender;
 mod worker;
 
+pub use super::core::RETURNS_MAX;
 pub use channel::{SimChannel, SimCollection};
 pub use sender::{Call, Network, SimTimes};
 pub use worker::{Beat, SimWorker, WorkerClock};

@@ -146,6 +146,9 @@ impl SimWorker {
 
     /// Lets the session's tasks take the last words of senders that have stopped.
     fn settle(&self) {
+        if !self.membership.senders.any_stopping() {
+            return;
+        }
         self.runtime.block_on(async {
             for _ in 0..2 {
                 tokio::task::yield_now().await;

@@ -3,5 +3,6 @@
 
 mod coordinator;
 pub(crate) mod fake_sender;
+mod membership;
 mod reconcile;
 mod session;

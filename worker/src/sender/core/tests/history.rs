@@ -151,6 +151,18 @@ impl History {
         Self::lasting(random, None)
     }
 
+    /// All channels go on to tick, with nothing between.
+    #[cfg(not(test))]
+    pub(crate) fn tick_on(&mut self, until_ms: u64) {
+        for log in &mut self.logs {
+            let last_ms = log.last().map_or(BEGIN_MS, |logged| logged.at_ms);
+            for at_ms in (last_ms + 200..until_ms).step_by(200) {
+                let tick = tso::compose(at_ms, 0);
+                push(log, at_ms, tick, tick_message(tick));
+            }
+        }
+    }
+
     /// Writes during so many milliseconds; `None` = drawn.
     pub(crate) fn lasting(random: &mut Random, milliseconds: Option<u64>) -> Self {
         let channels = 1 + random.index(3);
