@@ -8,12 +8,16 @@ import traceback
 from harness.console import say
 from harness.scene import Scene
 from harness.stand import Stand
+from harness.wait import until
 
 from .backlog import Backlog
 from .campaign import Campaign
 from .group.main import main as group_campaign
 from .held_tick import HeldTick
 from .settings import Settings
+
+MOMENTS_OF_SCENE = 20
+DROPPED_TIMEOUT_S = 120
 
 
 def run(stand: Stand, settings: Settings) -> None:
@@ -27,12 +31,25 @@ def run(stand: Stand, settings: Settings) -> None:
         scene = Scene(stand, "held_tick")
         HeldTick(scene, stand.harrier, settings).run()
         scene.end()
-    if settings.kills:
-        campaign = Campaign(Scene(stand, "chaos"), stand.harrier, settings.seed)
-        try:
-            campaign.run(settings.kills, settings.batch)
-        finally:
-            campaign.close()
+    for first in range(0, settings.kills, MOMENTS_OF_SCENE):
+        play(stand, settings, first, min(MOMENTS_OF_SCENE, settings.kills - first))
+
+
+def play(stand: Stand, settings: Settings, first: int, moments: int) -> None:
+    """With collections of their own, which go in the end: without compaction a standby that is flushed all the time
+    collects segments, and takes longer and longer to load them."""
+    scene = Scene(stand, f"chaos_{first}")
+    campaign = Campaign(scene, stand.harrier, f"{settings.seed}/{first}")
+    try:
+        campaign.run(moments, settings.batch)
+    finally:
+        campaign.close()
+    for name in scene.names():
+        scene.source.release(name.database, name.collection)
+        scene.source.drop_collection(name.database, name.collection)
+    until("the standby to be empty again", lambda: not scene.standby.collections(scene.database), DROPPED_TIMEOUT_S)
+    scene.end()
+    print(f"{first + moments} of {settings.kills} moments, 0 lost, 0 doubled", flush=True)
 
 
 def main() -> int:

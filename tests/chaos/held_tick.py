@@ -5,7 +5,7 @@ import time
 from harness.harrier import Harrier
 from harness.held_ticks import HeldTicks
 from harness.large_rows import large, write_large
-from harness.memory import budget_mb, forget_peak, peak_mb
+from harness.memory import CONSTANT_MB, budget_mb, forget_peak, peak_mb
 from harness.scene import Scene
 from harness.traffic import rows_written
 from harness.wait import rest, until
@@ -22,8 +22,6 @@ SETTINGS = {
     "buffer_bytes_max": 64 << 20, "interval_bytes_max": 8 << 20, "call_bytes_max": 16 << 20,
     "read_batch_bytes_max": 1 << 20,
 }
-# What comes on top of what was there before, as in `e2e/test_memory.py`.
-CONSTANT_MB = 24
 
 
 class HeldTick:

@@ -81,7 +81,7 @@ def operate(scene, writers):
     source.drop_partition(database, "parts", "gone")
     source.drop_partition(database, "parts", "again")
     parts.add_partition("again")
-    parts.insert(some(parts.schema, range(1050, 1070)), "again")
+    parts.insert_into_new(some(parts.schema, range(1050, 1070)), "again")
     source.rename_collection(database, "name", "moved")
     create(scene, "name", range(60), dim=16)
     # Names change hands.

@@ -5,19 +5,13 @@ import pytest
 from harness.harrier import Harrier
 from harness.held_ticks import HeldTicks
 from harness.large_rows import large, write_large
-from harness.memory import budget_mb, forget_peak, peak_mb
+from harness.memory import FRUGAL, assert_within, forget_peak, peak_mb
 from harness.ports import PortBlock
 from harness.rows import some
 from harness.schema import simple
 from harness.traffic import rows_written
 from harness.wait import until
 
-SETTINGS = {
-    "buffer_bytes_max": 8 << 20, "interval_bytes_max": 2 << 20, "call_bytes_max": 2 << 20, "merge_bytes_max": 1 << 20,
-    "call_bytes_start": 1 << 20, "read_batch_bytes_max": 1 << 19,
-}
-# What comes on top of what was there before: pieces of memory that the allocator keeps, tasks, metrics, indexes.
-CONSTANT_MB = 24
 FLOOD_MB, HELD_MB = 80, 96
 # A comparison by content reads only what is left of them.
 LEFT_ROWS = 3000
@@ -29,18 +23,10 @@ def frugal(stand):
     ports = PortBlock()
     harrier = Harrier(stand.folder / "frugal", stand.pair, ports.take(), ports.take(), ports.take())
     harrier.start(workers=0)
-    harrier.add_worker(**SETTINGS)
+    harrier.add_worker(**FRUGAL)
     yield harrier
     harrier.stop()
     ports.give_back()
-
-
-def assert_within(worker, senders, readers, idle_mb, least_mb=0):
-    """The peak since `forget_peak`; `least_mb` more than when idle, or the test has shown nothing."""
-    allowed = idle_mb + budget_mb(SETTINGS, senders, readers) + CONSTANT_MB
-    peak = peak_mb(worker)
-    print(f"peak {peak:.0f} MiB, idle {idle_mb:.0f}, allowed {allowed:.0f}")
-    assert idle_mb + least_mb < peak < allowed
 
 
 def test_a_flood_that_is_not_replicated(scene_on, frugal):

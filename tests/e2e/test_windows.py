@@ -2,9 +2,12 @@
 measured on real servers: replayed below a newer delete of any key, twice at one timestamp, over flushed segments, and
 read again after a restart of the standby."""
 
+import time
+
 from harness.load import Load
 from harness.rows import some
 from harness.schema import simple
+from harness.target_gone import wait_told, wait_untold
 from harness.traffic import rows_replayed
 from harness.wait import TimedOut, until
 from harness.window import kill_everything, nothing_is_confirmed, replayed_by_workers, wait_count
@@ -79,7 +82,10 @@ def test_two_owners_die_in_one_window_the_standby_flushes_and_is_restarted(scene
     pair = scene.stand.pair
     with Load(scene, scene.create(simple("meanwhile"), shards=2)) as load:
         pair.standby.process.kill()
+        gone_since = time.time()
         load.wait_rounds(5)
+        print(f"\nits reason: {wait_told(scene.api, task, gone_since, lag_s=6, timeout_s=30)}")
         pair.restart_killed()
         writer.upsert(some(writer.schema, range(150, 220), salt=2))
     scene.wait_equal(90)
+    wait_untold(scene.api, task)

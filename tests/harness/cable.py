@@ -61,10 +61,14 @@ class Cable:
         for one, other in ((client, server), (server, client)):
             threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
 
+    def _forward(self, one: socket.socket, other: socket.socket, data: bytes) -> None:
+        """What came in at `one` goes out at `other`."""
+        other.sendall(data)
+
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         try:
             while data := one.recv(BUFFER_BYTES):
-                other.sendall(data)
+                self._forward(one, other, data)
         except OSError:
             # The other direction, or `cut`, has closed it.
             pass

@@ -1,12 +1,14 @@
 """Writes rows into one collection, as a client would."""
 
+import itertools
 import json
 
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
 from .columns import column
-from .rpc import Rpc
+from .rpc import Rpc, RpcError
 from .schema import Type
+from .wait import until
 
 DYNAMIC = schema_pb2.FieldSchema(name="$meta", data_type=Type.JSON, is_dynamic=True)
 
@@ -43,6 +45,24 @@ class Writer:
 
     def add_partition(self, partition: str) -> None:
         self.rpc.create_partition(self.database, self.name, partition)
+
+    def insert_into_new(self, rows: list[dict], partition: str) -> None:
+        """Into a partition that was created a moment ago, while other clients wrote to the collection.
+
+        2.3.5 makes its proxy forget a collection before the new partition is there, not after. What another client asks
+        for in between leaves the proxy without it until the collection changes again; any further partition does."""
+        further = itertools.count()
+
+        def inserted() -> bool:
+            try:
+                self.insert(rows, partition)
+            except RpcError as error:
+                if "partition not found" in error.reason:
+                    self.add_partition(f"{partition}_{next(further)}")
+                raise
+            return True
+
+        until(f"the proxy to know partition {partition}", inserted, 30)
 
     def _write(self, method: str, request_type, rows: list[dict], partition: str) -> list:
         answer = self.rpc.call(method, request_type(

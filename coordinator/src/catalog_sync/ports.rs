@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use harrier_milvus::catalog::{CatalogClient, CatalogError};
@@ -169,8 +170,8 @@ pub trait Coordination: Send + Sync + 'static {
     fn missing_partitions(&self, task_id: &str) -> BTreeMap<i64, BTreeSet<i64>>;
     /// Collections that its shards hold because the target lost them, or partitions of them: by source id.
     fn lost(&self, task_id: &str) -> BTreeSet<i64>;
-    /// Says what is the matter, and with which collections alone; nothing when all is well.
-    fn set_problems(&self, task_id: &str, problems: &[Problem]);
+    /// Says what is the matter, and with which collections alone, and when it is tried again; nothing when all is well.
+    fn set_problems(&self, task_id: &str, problems: &[Problem], next_try: Option<Duration>);
     /// Makes sure that this node leads now: nothing may be done at a target by a leader that was deposed.
     async fn linearizable(&self) -> Result<(), Problem>;
     /// Proposes a change of the registry.

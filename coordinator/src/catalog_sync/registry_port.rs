@@ -1,9 +1,10 @@
 //! The coordinator as the sync sees it: the group's registry and the leader's memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use harrier_milvus::error::ErrorClass;
 use harrier_milvus::tso::Timestamp;
 
 use super::Problem;
@@ -76,12 +77,12 @@ impl Coordination for RegistryPort {
         lost.filter(|(task, _)| task == task_id).map(|(_, id)| id).collect()
     }
 
-    fn set_problems(&self, task_id: &str, problems: &[Problem]) {
+    fn set_problems(&self, task_id: &str, problems: &[Problem], next_try: Option<Duration>) {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let since_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
         let reason = |problem: &Problem| TaskReason {
             class: problem.class,
-            message: problem.message.clone(),
+            message: with_next_try(problem, next_try),
             since_ms,
         };
         let of_all: Vec<Problem> =
@@ -103,6 +104,15 @@ impl Coordination for RegistryPort {
 
     async fn propose(&self, command: Command) -> Result<Reply, Problem> {
         self.registry.propose(command).await.map_err(problem)
+    }
+}
+
+/// What passes by itself says when it is tried again.
+fn with_next_try(problem: &Problem, next_try: Option<Duration>) -> String {
+    let message = &problem.message;
+    match next_try.filter(|_| problem.class == ErrorClass::Transient) {
+        Some(wait) => format!("{message}; the next try is in {} ms", wait.as_millis()),
+        None => message.clone(),
     }
 }
 

@@ -56,7 +56,8 @@ pub(super) async fn run(task_id: TaskId, tools: Arc<Tools>, mut signals: Signals
         if matches!(wait, Next::Change) {
             failures = 0;
         }
-        report(&task_id, &*tools.coordination, &problems, &last);
+        let next_try = if let Next::After(pause) = wait { Some(pause) } else { None };
+        report(&task_id, &*tools.coordination, &problems, &last, next_try);
         last = problems;
         match wait {
             Next::After(pause) => tokio::time::sleep(pause).await,
@@ -123,7 +124,13 @@ fn started(task_id: &str) -> Command {
     Command::TaskStarted { task_id: task_id.to_owned() }
 }
 
-fn report(task_id: &str, coordination: &dyn Coordination, problems: &[Problem], last: &[Problem]) {
+fn report(
+    task_id: &str,
+    coordination: &dyn Coordination,
+    problems: &[Problem],
+    last: &[Problem],
+    next_try: Option<Duration>,
+) {
     for problem in problems.iter().filter(|problem| !last.contains(problem)) {
         let collection = problem.collection.as_ref().map(|of| format!("{}.{}", of.database, of.name));
         tracing::warn!(task = task_id, class = %problem.class, collection, reason = problem.message, "the catalog is not in step");
@@ -131,7 +138,7 @@ fn report(task_id: &str, coordination: &dyn Coordination, problems: &[Problem], 
     if problems.is_empty() && !last.is_empty() {
         tracing::info!(task = task_id, "the catalog is in step again");
     }
-    coordination.set_problems(task_id, problems);
+    coordination.set_problems(task_id, problems, next_try);
 }
 
 fn backoff(failures: u32) -> Duration {

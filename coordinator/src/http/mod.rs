@@ -109,7 +109,7 @@ impl AppState {
             self.registry.read(|registry| crate::leader::warnings_of(registry, task_id, &foreign, times))
         };
         let held = self.leader.held_collections().remove(task_id).unwrap_or_default();
-        let reason = self.leader.task_reason(task_id).map(|reason| reason.message);
+        let reason = self.leader.task_reason(task_id);
         Remarks { reason, held, warnings }
     }
 }

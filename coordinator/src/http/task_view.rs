@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::leader::HeldCollection;
+use crate::leader::{HeldCollection, TaskReason};
 use crate::registry::task::TargetAddress;
 use crate::registry::{CollectionFilter, Task, TaskSpec, TaskState};
 
@@ -21,14 +21,14 @@ pub(super) fn state_name(state: TaskState) -> &'static str {
 #[derive(Debug, Default)]
 pub(super) struct Remarks {
     /// What keeps it from going on.
-    pub reason: Option<String>,
+    pub reason: Option<TaskReason>,
     /// Collections that are held, while all others go on.
     pub held: Vec<HeldCollection>,
     /// What its owner should know although it goes on.
     pub warnings: Vec<String>,
 }
 
-/// The task, with `reason`, `held_collections` and `warnings` only if there are any.
+/// The task, with `reason` and its `reason_since`, `held_collections` and `warnings` only if there are any.
 pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     let spec = &task.spec;
     let mut view = json!({
@@ -46,7 +46,8 @@ pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
         "disable_auto_start": spec.disable_auto_start,
     });
     if let Some(reason) = remarks.reason {
-        view["reason"] = Value::String(reason);
+        view["reason"] = Value::String(reason.message);
+        view["reason_since"] = reason.since_ms.into();
     }
     if !remarks.held.is_empty() {
         view["held_collections"] = remarks.held.iter().map(held_collection).collect();

@@ -32,11 +32,12 @@ impl TaskReason {
         Some(Self { class, message, since_ms: error.since_ms })
     }
 
-    /// The same trouble as before keeps its beginning.
+    /// The same trouble as before keeps its beginning. What passes by itself is the same whatever words it uses: a
+    /// server that is away says it in many ways.
     pub(crate) fn continuing(mut self, former: Option<&Self>) -> Self {
         if let Some(former) = former
             && former.class == self.class
-            && former.message == self.message
+            && (former.message == self.message || self.class == ErrorClass::Transient)
         {
             self.since_ms = self.since_ms.min(former.since_ms);
         }

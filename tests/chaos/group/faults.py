@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.process import Process
+from harness.target_gone import wait_told
 from harness.wait import rest, until
 
 from ..journal import Journal
@@ -14,8 +15,9 @@ from .arena import Arena
 from .hardy import Rough
 
 # The lease of a worker and what a coordinator adds to it, together.
-LEASE_S = 2.5
+LEASE_S = 2.25
 STEPS_ASIDE_S, TOLD_S = 20, 20
+MINUTES_S = 150
 SLOW = [(0.02, 2e6), (0.1, 1e6), (0.2, 2e5)]
 
 
@@ -63,6 +65,7 @@ class Faults:
             Fault("cut the leader from the target", 2, self._cut_leader_target),
             Fault("slow network", 4, self._slow),
             Fault("kill the target", 2, self._kill_target, waits=True),
+            Fault("the target is gone for minutes", 1, self._target_gone_for_minutes, waits=True),
             Fault("kill the source", 2, self._kill_source, waits=True),
             Fault("kill etcd", 2, self._kill_etcd),
             Fault("full disk of the leader", 2, self._full_disk_leader),
@@ -210,18 +213,21 @@ class Faults:
     def _kill_target(self) -> None:
         """In a calm moment: after kill -9 Milvus 2.3.5 itself may skip rows that it had acknowledged, but not flushed
         (docs/measured.md). Calls that only carry ticks are under way, and rows wait while it is gone."""
+        self._without_target(0)
+
+    def _target_gone_for_minutes(self) -> None:
+        self._without_target(self._between(0, 1) * MINUTES_S)
+
+    def _without_target(self, lag_s: float) -> None:
+        """It comes back once the task has said that it is gone and is so far behind."""
         self._calm()
         self.since = time.monotonic()
+        gone_since = time.time()
         self._arena.standby_server.kill()
         self._write()
-        until("the task to say that its target is gone", self._tells_of_target, TOLD_S)
+        reason = wait_told(self._arena.leader().api, self._arena.task, gone_since, lag_s, TOLD_S + 2 * lag_s)
+        self._note(f"after {time.time() - gone_since:.0f} s: {reason}")
         self._arena.restart_standby()
-
-    def _tells_of_target(self) -> bool:
-        """As the task's reason; whether a worker or the leader met it first is chance."""
-        reason = self._arena.leader().api.get(self._arena.task).get("reason", "")
-        assert "the target" in reason, reason
-        return True
 
     def _kill_source(self) -> None:
         self._rough.now = True

@@ -2,6 +2,7 @@
 //! and takes part in the worker's byte pool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use harrier_milvus::log::{LogError, LogMessage, LogReader, LogSource, Start};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,8 +26,8 @@ pub(crate) enum ReaderEvent {
         charge: Charge,
         taken: oneshot::Sender<()>,
     },
-    /// It could not read; it tries again.
-    Failed { feed: FeedId, generation: u64, channel: String, error: LogError },
+    /// It could not read; it tries again after `wait`.
+    Failed { feed: FeedId, generation: u64, channel: String, error: LogError, wait: Duration },
 }
 
 /// A running reader; it ends when this is dropped.
@@ -109,11 +110,12 @@ impl Reader {
             };
             tracing::warn!(channel, %error, "reading the source log failed, trying again");
             let (feed, generation) = (self.plan.feed, self.plan.generation);
-            let failed = ReaderEvent::Failed { feed, generation, channel, error };
+            let wait = self.backoff.next();
+            let failed = ReaderEvent::Failed { feed, generation, channel, error, wait };
             if self.events.send(failed).await.is_err() {
                 return;
             }
-            tokio::time::sleep(self.backoff.next()).await;
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -101,11 +101,12 @@ impl Takeover {
                     return clock;
                 }
                 Err(error) => {
+                    let wait = backoff.next();
                     tracing::warn!(%error, "the target does not tell its clock yet, trying again");
-                    self.tell(Place::Target, Some((error.class(), error.to_string())));
+                    self.tell(Place::Target, Some((error.class(), until_next_try(&error, wait))));
+                    tokio::time::sleep(wait).await;
                 }
             }
-            tokio::time::sleep(backoff.next()).await;
         }
     }
 
@@ -126,11 +127,12 @@ impl Takeover {
                     return ends;
                 }
                 Err(error) => {
+                    let wait = backoff.next();
                     tracing::warn!(%error, "the end of the source log is not known yet, trying again");
-                    self.tell(place.clone(), Some((error.class(), error.to_string())));
+                    self.tell(place.clone(), Some((error.class(), until_next_try(&error, wait))));
+                    tokio::time::sleep(wait).await;
                 }
             }
-            tokio::time::sleep(backoff.next()).await;
         }
     }
 

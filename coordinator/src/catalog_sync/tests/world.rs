@@ -552,7 +552,7 @@ impl Coordination for World {
         self.inner().lost.clone()
     }
 
-    fn set_problems(&self, _task_id: &str, problems: &[Problem]) {
+    fn set_problems(&self, _task_id: &str, problems: &[Problem], _next_try: Option<Duration>) {
         self.inner().problems = problems.to_vec();
     }
 

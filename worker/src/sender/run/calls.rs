@@ -109,8 +109,8 @@ impl Runner {
         if took_ms >= SLOW_MS.min(self.context.config.call_timeout_ms) {
             self.context.target_limits.unanswered(&self.assignment, bytes);
         }
-        self.problems.set(Place::Target, error.class(), error.to_string(), unix_ms());
-        self.begin_again(running);
+        let wait = self.begin_again(running);
+        self.problems.set(Place::Target, error.class(), until_next_try(error, wait), unix_ms());
     }
 
     /// The lease ended before the answer: that says nothing about the target.
@@ -123,14 +123,15 @@ impl Runner {
         self.begin_again(running);
     }
 
-    fn begin_again(&mut self, running: &mut Running) {
+    /// How long until the next try begins.
+    fn begin_again(&mut self, running: &mut Running) -> Duration {
         self.reconnect();
         running.core.on_unknown_outcome();
-        self.settle(running);
+        self.settle(running)
     }
 
-    /// Waits until no call of before is executed any more.
-    pub(super) fn settle(&mut self, running: &mut Running) {
+    /// Waits until no call of before is executed any more: first what it returns, then for an answer of the target.
+    pub(super) fn settle(&mut self, running: &mut Running) -> Duration {
         running.foreign.unknown_outcome();
         if let Some(stop) = &mut running.stop {
             stop.unknown = true;
@@ -143,6 +144,7 @@ impl Runner {
             }
             .boxed(),
         );
+        wait
     }
 
     pub(super) fn pause(&mut self, running: &mut Running, error: &ClientError) {

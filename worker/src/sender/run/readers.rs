@@ -5,7 +5,7 @@ use std::time::Duration;
 use harrier_milvus::log::LogError;
 use tokio::time::Instant;
 
-use super::super::problems::Place;
+use super::super::problems::{Place, until_next_try};
 use super::super::reader::{ReaderEvent, ReaderTask};
 use super::super::time::unix_ms;
 use super::{Runner, Running};
@@ -38,11 +38,12 @@ impl Runner {
             ReaderEvent::Reads { channel } => {
                 self.problems.clear(&Place::Channel(channel));
             }
-            ReaderEvent::Failed { feed, generation, channel, error } => {
+            ReaderEvent::Failed { feed, generation, channel, error, wait } => {
                 let current = running.readers.get(&feed).is_some_and(|task| task.generation == generation);
                 let lost = current && matches!(error, LogError::PositionLost { .. });
                 if !(lost && running.core.on_position_lost(feed, &error)) {
-                    self.problems.set(Place::Channel(channel), error.class(), error.to_string(), unix_ms());
+                    let message = until_next_try(&error, wait);
+                    self.problems.set(Place::Channel(channel), error.class(), message, unix_ms());
                 }
             }
             ReaderEvent::Batch { feed, generation, messages, charge, taken } => {
