@@ -21,7 +21,7 @@ FLOOD_MB = 48
 LEFT_ROWS = 2000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def log(stand):
     """How its Harrier reaches the source's log."""
     ports = PortBlock()
@@ -31,7 +31,7 @@ def log(stand):
     ports.give_back()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def its_harrier(stand, log):
     """With one worker of little memory."""
     ports, pair = PortBlock(), stand.pair

@@ -29,6 +29,8 @@ pub struct WorkerConfig {
     /// How long the answer to a call is waited for; longer than the lease lasts only while that is renewed, and only
     /// for calls of at most `call_patient_bytes_max`.
     pub call_timeout_ms: u64,
+    /// The longest: it doubles with each of these that has no answer, until one has.
+    pub call_timeout_ms_max: u64,
     /// Calls above this size are given up with the lease that they began with.
     pub call_patient_bytes_max: usize,
     /// What a new owner waits, after the target's first answer, before it sends.
@@ -80,6 +82,7 @@ impl Default for WorkerConfig {
             interval_bytes_max: 8 << 20,
             tick_interval_ms: 200,
             call_timeout_ms: 5_000,
+            call_timeout_ms_max: 60_000,
             call_patient_bytes_max: 256 << 10,
             target_settle_ms: 250,
             read_batch_bytes_max: 1 << 20,

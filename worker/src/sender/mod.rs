@@ -9,6 +9,7 @@
 mod backoff;
 mod call;
 mod call_size;
+mod call_wait;
 mod core;
 mod foreign;
 mod handle;

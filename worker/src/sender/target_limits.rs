@@ -9,6 +9,7 @@ use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::time::Instant;
 
 use super::call_size::{CallSize, CallSizes};
+use super::call_wait::CallWait;
 use crate::config::WorkerConfig;
 
 /// No target takes larger messages: the limit of its gRPC server. A limit that was raised beyond it is none.
@@ -19,6 +20,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct TargetLimits {
     sizes: CallSizes,
+    first_wait: CallWait,
     probe_after: Duration,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
@@ -28,6 +30,7 @@ struct Known {
     message: Option<MessageLimit>,
     /// None as long as nothing was learned.
     calls: Option<CallSize>,
+    wait: Option<CallWait>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,10 @@ impl TargetLimits {
                 patient_bytes_max: config.call_patient_bytes_max,
                 quick: Duration::from_millis(config.call_quick_ms),
             },
+            first_wait: CallWait::new(
+                Duration::from_millis(config.call_timeout_ms),
+                Duration::from_millis(config.call_timeout_ms_max),
+            ),
             probe_after: Duration::from_millis(config.target_limit_probe_ms),
             known: Arc::default(),
         }
@@ -82,20 +89,35 @@ impl TargetLimits {
         learned.unwrap_or_else(|| CallSize::first(&self.sizes)).bytes_max()
     }
 
+    /// How long the answer to a call to the assignment's target is waited for.
+    pub(crate) fn call_wait(&self, assignment: &SenderAssignment) -> Duration {
+        let learned = self.all().get(address(assignment)).and_then(|known| known.wait);
+        learned.unwrap_or(self.first_wait).now()
+    }
+
     /// The target has answered a call of so many bytes.
     pub(crate) fn answered(&self, assignment: &SenderAssignment, call_bytes: usize, took: Duration) {
-        self.change(assignment, |size| size.answered(&self.sizes, call_bytes, took, Instant::now()));
+        self.change(assignment, |size, wait| {
+            size.answered(&self.sizes, call_bytes, took, Instant::now());
+            wait.answered(took);
+        });
     }
 
     /// The target has not answered a call of so many bytes in time.
-    pub(crate) fn unanswered(&self, assignment: &SenderAssignment, call_bytes: usize) {
-        self.change(assignment, |size| size.unanswered(&self.sizes, call_bytes, Instant::now()));
+    pub(crate) fn unanswered(&self, assignment: &SenderAssignment, call_bytes: usize, waited: Duration) {
+        self.change(assignment, |size, wait| {
+            size.unanswered(&self.sizes, call_bytes, Instant::now());
+            if call_bytes <= self.sizes.patient_bytes_max {
+                wait.unanswered(waited);
+            }
+        });
     }
 
-    fn change(&self, assignment: &SenderAssignment, change: impl FnOnce(&mut CallSize)) {
+    fn change(&self, assignment: &SenderAssignment, change: impl FnOnce(&mut CallSize, &mut CallWait)) {
         let mut all = self.all();
         let known = all.entry(address(assignment).to_owned()).or_default();
-        change(known.calls.get_or_insert_with(|| CallSize::first(&self.sizes)));
+        let size = known.calls.get_or_insert_with(|| CallSize::first(&self.sizes));
+        change(size, known.wait.get_or_insert(self.first_wait));
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -155,7 +177,7 @@ mod tests {
         let limits = limits();
         let start = limits.call_bytes_max(&at("a"));
         for _ in 0..3 {
-            limits.unanswered(&at("a"), start);
+            limits.unanswered(&at("a"), start, Duration::from_secs(2));
         }
         let small = limits.call_bytes_max(&at("a"));
         assert!(small < start);

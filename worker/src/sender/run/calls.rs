@@ -56,7 +56,7 @@ impl Runner {
         if let Some(request) = running.core.next_call(now_ms) {
             let about = (request, running.core.subject());
             let times = CallTimes {
-                timeout_max: Duration::from_millis(self.context.config.call_timeout_ms),
+                timeout_max: self.context.target_limits.call_wait(&self.assignment),
                 patient_bytes_max: self.context.config.call_patient_bytes_max,
             };
             let fence = self.context.fence.clone();
@@ -103,11 +103,12 @@ impl Runner {
 
     pub(super) fn on_unknown(&mut self, running: &mut Running, error: &ClientError) {
         let Called { at, bytes } = running.called;
-        let took_ms = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let waited = at.elapsed();
+        let took_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         let sender = &self.assignment.sender_id;
         tracing::warn!(sender, %error, bytes, took_ms, "outcome of a call is unknown, sending again in the idempotent form");
         if took_ms >= SLOW_MS.min(self.context.config.call_timeout_ms) {
-            self.context.target_limits.unanswered(&self.assignment, bytes);
+            self.context.target_limits.unanswered(&self.assignment, bytes, waited);
         }
         let wait = self.begin_again(running);
         self.problems.set(Place::Target, error.class(), until_next_try(error, wait), unix_ms());

@@ -14,6 +14,7 @@ use super::target::Target;
 use crate::message::timetick;
 use crate::sender::call::{CallTimes, bytes_of};
 use crate::sender::call_size::{CallSize, CallSizes};
+use crate::sender::call_wait::CallWait;
 
 /// What is left of the lease when a call begins.
 const LEASE: Duration = Duration::from_millis(1_800);
@@ -92,6 +93,7 @@ fn time_to_send_all(answer_ms: impl Fn(u64, u64) -> u64, within_ms: u64) -> u64 
     let log = Log::new();
     let (mut core, mut target) = (core(&log), Target::default());
     let (mut now_ms, mut size) = (1000, CallSize::first(&SIZES));
+    let mut wait = CallWait::new(TIMES.timeout_max, Duration::from_secs(60));
     let start = tokio::time::Instant::now();
     let end = tso::compose(BEGIN_MS + 20 * INSERTS, 0);
     while core.acked_tick() < end {
@@ -107,17 +109,22 @@ fn time_to_send_all(answer_ms: impl Fn(u64, u64) -> u64, within_ms: u64) -> u64 
             continue;
         };
         let bytes = bytes_of(&call);
-        let patience = TIMES.patience(bytes, LEASE);
+        let times = CallTimes { timeout_max: wait.now(), ..TIMES };
+        let patience = times.patience(bytes, LEASE);
         let takes = Duration::from_millis(answer_ms(now_ms, bytes as u64));
         target.execute(&call, usize::MAX);
         if takes <= patience.answer_within {
             core.on_acknowledged();
             now_ms += takes.as_millis() as u64;
             size.answered(&SIZES, bytes, takes, start + Duration::from_millis(now_ms));
+            wait.answered(takes);
         } else {
             core.on_unknown_outcome();
             now_ms += patience.answer_within.as_millis() as u64 + SETTLE_MS;
             size.unanswered(&SIZES, bytes, start + Duration::from_millis(now_ms));
+            if bytes <= SIZES.patient_bytes_max {
+                wait.unanswered(patience.answer_within);
+            }
         }
     }
     let rows = target.visible();
@@ -136,6 +143,12 @@ fn the_log_is_as_large_as_the_bounds_below_assume() {
 #[test]
 fn a_target_that_answers_after_more_than_a_lease_gets_everything() {
     time_to_send_all(|_, _| 2_500, 500_000);
+}
+
+/// Nor did one that needed longer than any call was waited for.
+#[test]
+fn a_target_that_answers_after_half_a_minute_gets_everything() {
+    time_to_send_all(|_, bytes| 30_000 + bytes / 1_000, 5_000_000);
 }
 
 #[test]
