@@ -156,7 +156,7 @@ impl Coordination for Port {
         BTreeSet::new()
     }
 
-    fn set_problems(&self, _task_id: &str, _problems: &[Problem]) {}
+    fn set_problems(&self, _task_id: &str, _problems: &[Problem], _next_try: Option<Duration>) {}
 
     async fn linearizable(&self) -> Result<(), Problem> {
         self.ask(Ask::Confirm).await
