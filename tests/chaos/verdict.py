@@ -10,7 +10,7 @@ from harness.scene import Scene
 from harness.wait import until
 
 # Long, because a machine that does other things as well is slow, not wrong.
-EQUAL_TIMEOUT_S = 300
+EQUAL_TIMEOUT_S = 400
 TRY_S = 60
 # A few counts take this long.
 COUNT_S = 5
@@ -19,11 +19,21 @@ READ_TIMEOUT_S = 30
 
 def wait_equal(scene: Scene) -> int:
     """Until both have the same collections with the same rows, as of now; returns how many collections. Fails with
-    the first differences: 0 lost, 0 doubled, or it raises."""
+    the first differences: 0 lost, 0 doubled, or it raises.
+
+    Where a try fails, the standby loads everything anew for the next: what its query node shows after hours of flushes
+    and loads under load is not always what it has (docs/measured.md). It is said, so that it can be counted."""
     def equal() -> dict[Name, Name]:
         # Paired anew each time: what was renamed at the source may get its new name at the standby meanwhile.
         at_standby = _paired(scene)
-        Comparison(scene.source, scene.standby, at_standby, at_standby.__getitem__).wait_equal(TRY_S)
+        try:
+            Comparison(scene.source, scene.standby, at_standby, at_standby.__getitem__).wait_equal(TRY_S)
+        except AssertionError as difference:
+            if "to be loaded" not in str(difference):
+                print(f"not equal within {TRY_S} s, the standby loads anew: {difference}", flush=True)
+                for name in at_standby.values():
+                    scene.standby.release(name.database, name.collection)
+            raise
         return at_standby
 
     return len(until("both sides to be equal", equal, EQUAL_TIMEOUT_S, interval_s=1))
