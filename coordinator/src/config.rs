@@ -60,6 +60,11 @@ pub struct CoordinatorConfig {
     /// How long a worker has to be here before such moves give it senders, in milliseconds. Each end of its lease
     /// doubles it.
     pub rebalance_probation_ms: u64,
+    /// How long a worker that does not hear of a target or the log has to go on saying so, after another one has heard of
+    /// it, before its senders are given to others, in milliseconds.
+    pub reach_grace_ms: u64,
+    /// What a worker heard longer ago proves nothing of what it reaches, in milliseconds.
+    pub reach_fresh_ms: u64,
     /// How often the source's catalog is listed although nothing was seen to change, in milliseconds.
     pub catalog_poll_ms: u64,
     /// How long a connection to a target may take, in milliseconds, where its task says nothing.
@@ -105,6 +110,8 @@ impl Default for CoordinatorConfig {
             plan_interval_ms: 100,
             rebalance_cooldown_ms: 1_000,
             rebalance_probation_ms: 3_000,
+            reach_grace_ms: 300,
+            reach_fresh_ms: 3_000,
             catalog_poll_ms: 5_000,
             target_connect_timeout_ms: 10_000,
             target_request_timeout_ms: 10_000,

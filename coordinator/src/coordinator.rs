@@ -224,6 +224,8 @@ fn leader_parts(
             plan_interval: Duration::from_millis(config.plan_interval_ms),
             rebalance_cooldown: Duration::from_millis(config.rebalance_cooldown_ms),
             rebalance_probation: Duration::from_millis(config.rebalance_probation_ms),
+            reach_grace: Duration::from_millis(config.reach_grace_ms),
+            reach_fresh: Duration::from_millis(config.reach_fresh_ms),
         },
         source_log: source_log(&config.source.log),
         series_max: config.metrics_series_max,

@@ -9,6 +9,7 @@ pub mod client;
 pub mod error;
 pub mod log;
 pub mod position;
+pub mod reach;
 pub mod secret_text;
 pub mod source;
 pub mod tso;

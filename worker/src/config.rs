@@ -49,6 +49,15 @@ pub struct WorkerConfig {
     pub target_check_interval_ms: u64,
     /// How long connecting to the target or a coordinator may take.
     pub connect_timeout_ms: u64,
+    /// When a target or the source's log gave no sign for this time although something was expected of it, it is asked
+    /// once more, on a new connection, in milliseconds.
+    pub reach_silence_ms: u64,
+    /// How long the answer to that is waited for, in milliseconds. Without one the coordinators are told.
+    pub reach_probe_timeout_ms: u64,
+    /// The least time from one such question to the next, in milliseconds; what does not answer is asked as often.
+    pub reach_probe_interval_ms: u64,
+    /// What nobody needs or asks for is asked no longer after this time, in milliseconds.
+    pub reach_forget_ms: u64,
     /// How far ahead of its clock a sender asks to go, at least.
     pub lookahead_ms_min: u64,
     /// How often a target is asked for its clock, in milliseconds; every second while rows wait for it.
@@ -92,6 +101,10 @@ impl Default for WorkerConfig {
             hold_ms_max: 30_000,
             target_check_interval_ms: 5_000,
             connect_timeout_ms: 10_000,
+            reach_silence_ms: 700,
+            reach_probe_timeout_ms: 700,
+            reach_probe_interval_ms: 1_000,
+            reach_forget_ms: 600_000,
             lookahead_ms_min: 5_000,
             target_clock_interval_ms: 5_000,
             target_ahead_ms_max: 1_800,

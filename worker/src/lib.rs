@@ -8,6 +8,7 @@ pub mod config;
 mod http;
 pub mod message;
 mod metrics;
+mod reach;
 pub mod sender;
 mod sender_host;
 pub mod session;
@@ -16,6 +17,7 @@ pub mod worker;
 
 pub use config::WorkerConfig;
 pub use metrics::HISTOGRAM_BUCKETS;
+pub use reach::Reach;
 #[cfg(all(feature = "simulation", not(test)))]
 pub use sender::simulation;
 pub use worker::{StartError, Worker};

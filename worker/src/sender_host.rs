@@ -9,6 +9,7 @@ use harrier_proto::harrier::v1::{SenderAssignment, SenderReport, SourceLog};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::WorkerConfig;
+use crate::reach::WatchedLog;
 use crate::sender::{self, SenderContext, SenderHandle};
 use crate::session::Fence;
 use crate::session::host::{SenderControl, SenderHost};
@@ -38,7 +39,9 @@ impl Worker {
 
 impl LiveHost {
     fn new(log: &SourceLog, share: &SenderShare) -> Result<Self, UnknownLog> {
-        Ok(Self { log: open_source(&log_config(log)?), share: share.clone() })
+        let log = open_source(&log_config(log)?);
+        let watch = share.reach.log(log.clone());
+        Ok(Self { log: Arc::new(WatchedLog::new(log, watch)), share: share.clone() })
     }
 }
 
@@ -53,6 +56,7 @@ impl SenderHost for LiveHost {
             byte_pool: self.share.byte_pool.clone(),
             target_limits: self.share.target_limits.clone(),
             traffic: self.share.traffic.clone(),
+            reach: self.share.reach.clone(),
         };
         sender::spawn(assignment, context)
     }

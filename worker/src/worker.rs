@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerConfig;
 use crate::byte_pool::BytePool;
 use crate::http;
+use crate::reach::Reach;
 use crate::sender::TargetLimits;
 use crate::session::coordinators::Coordinators;
 use crate::session::host::SenderHost;
@@ -58,6 +59,7 @@ pub(crate) struct SenderShare {
     pub byte_pool: BytePool,
     pub target_limits: TargetLimits,
     pub traffic: TrafficSink,
+    pub reach: Reach,
 }
 
 impl Worker {
@@ -110,6 +112,7 @@ impl Worker {
             byte_pool: BytePool::new(config.buffer_bytes_max),
             target_limits: TargetLimits::new(&config),
             traffic: TrafficSink::new(),
+            reach: Reach::new(&config),
             config: Arc::new(config),
         };
         let session = Session::new(SessionParts {
@@ -119,6 +122,7 @@ impl Worker {
             lease: lease.clone(),
             traffic: share.traffic.clone(),
             byte_pool: share.byte_pool.clone(),
+            reach: share.reach.clone(),
             drain_timeout: Duration::from_millis(share.config.drain_timeout_ms),
             backoff_min: Duration::from_millis(share.config.backoff_ms_min.max(1)),
             backoff_max: Duration::from_millis(share.config.backoff_ms_max.max(1)),

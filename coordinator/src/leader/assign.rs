@@ -11,7 +11,7 @@ use super::failovers::PlannedFailovers;
 use super::leading::Leading;
 use super::reasons::Observed;
 use super::wall_clock::now_ms;
-use crate::planner::{Balance, Plan, plan};
+use crate::planner::{Balance, Place, Plan, plan};
 use crate::registry::{Assign, Command, Refusal, Reply, State};
 
 /// How often reasons are composed and what is gone is forgotten.
@@ -80,7 +80,7 @@ impl Planning<'_> {
         let balance = &mut self.balance;
         self.leading.registry.read(|state| {
             let released = shared.releases().released(state, now);
-            let liveness = shared.workers().liveness(now).with_released(released);
+            let liveness = self.leading.liveness(now).with_released(released);
             balance.under_way.retain(|sender_id, _| is_unowned(state, sender_id));
             let plan = plan(state, &liveness, balance);
             let failovers = shared.failovers().planned(&plan, (state, &liveness), &balance.under_way);
@@ -107,7 +107,7 @@ impl Planning<'_> {
             Ok(Reply::Done) => {
                 leading.shared.workers().unfence();
                 leading.shared.failovers().count(failovers);
-                plan.assignments.iter().for_each(log_assignment);
+                plan.assignments.iter().for_each(|assign| log_assignment(assign, &plan));
                 if !plan.balanced.is_empty() {
                     self.balanced_at = Some(Instant::now());
                     self.balance.under_way.extend(plan.balanced);
@@ -177,9 +177,16 @@ fn is_unowned(state: &State, sender_id: &str) -> bool {
     state.senders.get(sender_id).is_some_and(|sender| sender.owner.is_none())
 }
 
-fn log_assignment(assign: &Assign) {
-    match &assign.owner {
-        Some(worker_id) => tracing::info!(sender_id = assign.sender_id, worker_id, "sender assigned"),
-        None => tracing::info!(sender_id = assign.sender_id, "sender taken from its worker"),
+fn log_assignment(assign: &Assign, plan: &Plan) {
+    let sender_id = &assign.sender_id;
+    match (&assign.owner, plan.cut_off.get(sender_id)) {
+        (Some(worker_id), _) => tracing::info!(sender_id, worker_id, "sender assigned"),
+        (None, Some(Place::Log)) => {
+            tracing::warn!(sender_id, "sender taken from its worker, which does not reach the source's log");
+        }
+        (None, Some(Place::Target(_))) => {
+            tracing::warn!(sender_id, "sender taken from its worker, which does not reach the target");
+        }
+        (None, None) => tracing::info!(sender_id, "sender taken from its worker"),
     }
 }

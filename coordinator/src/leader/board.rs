@@ -168,7 +168,7 @@ fn phase_name(phase: SenderPhase) -> &'static str {
     match phase {
         SenderPhase::Unspecified | SenderPhase::Starting => "starting",
         SenderPhase::Running => "running",
-        SenderPhase::Stopped => "stopped",
+        SenderPhase::Stopped | SenderPhase::Abandoned => "stopped",
     }
 }
 

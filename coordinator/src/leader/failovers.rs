@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::planner::{Liveness, Plan, Standing};
+use crate::planner::{Liveness, Place, Plan, Standing};
 use crate::registry::{Sender, SenderId, State};
 
 /// Why a sender got a new owner, or its owner a new assignment.
@@ -18,12 +18,23 @@ pub enum FailoverCause {
     Balanced,
     /// The owner lives, and does not run it.
     NotRun,
+    /// The owner did not reach the target, and others did.
+    UnreachableTarget,
+    /// The owner did not reach the source's log, and others did.
+    UnreachableLog,
 }
 
 impl FailoverCause {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::LeaseExpired, Self::WorkerLeft, Self::Drained, Self::Balanced, Self::NotRun];
+    pub const ALL: [Self; 7] = [
+        Self::LeaseExpired,
+        Self::WorkerLeft,
+        Self::Drained,
+        Self::Balanced,
+        Self::NotRun,
+        Self::UnreachableTarget,
+        Self::UnreachableLog,
+    ];
 
     /// As metrics and the API name it.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +44,15 @@ impl FailoverCause {
             Self::Drained => "drained",
             Self::Balanced => "balanced",
             Self::NotRun => "not_run",
+            Self::UnreachableTarget => "unreachable_target",
+            Self::UnreachableLog => "unreachable_log",
+        }
+    }
+
+    const fn cut_off_from(place: &Place) -> Self {
+        match place {
+            Place::Log => Self::UnreachableLog,
+            Place::Target(_) => Self::UnreachableTarget,
         }
     }
 }
@@ -46,6 +66,8 @@ pub(crate) struct Failovers {
     counts: FailoverCounts,
     /// Taken away because there was nothing to do.
     resting: BTreeSet<SenderId>,
+    /// Taken from a worker that did not reach something, and given to nobody yet.
+    cut_off: BTreeMap<SenderId, FailoverCause>,
 }
 
 /// What one plan would count.
@@ -54,6 +76,10 @@ pub(crate) struct PlannedFailovers {
     causes: Vec<FailoverCause>,
     begin_to_rest: Vec<SenderId>,
     end_to_rest: Vec<SenderId>,
+    /// Taken from a worker that does not reach something.
+    cut_off: BTreeMap<SenderId, FailoverCause>,
+    /// Of those taken before, given to somebody.
+    given: Vec<SenderId>,
 }
 
 impl Failovers {
@@ -72,11 +98,16 @@ impl Failovers {
             if assign.owner.is_some() {
                 if self.resting.contains(sender_id) {
                     planned.end_to_rest.push(sender_id.clone());
+                } else if let Some(cause) = self.cut_off.get(sender_id) {
+                    planned.causes.push(*cause);
+                    planned.given.push(sender_id.clone());
                 } else if balanced.contains_key(sender_id) {
                     planned.causes.push(FailoverCause::Balanced);
                 } else {
                     planned.causes.extend(cause(sender, liveness));
                 }
+            } else if let Some(place) = plan.cut_off.get(sender_id) {
+                planned.cut_off.insert(sender_id.clone(), FailoverCause::cut_off_from(place));
             } else if !plan.balanced.contains_key(sender_id) && !is_draining(sender, liveness) {
                 planned.begin_to_rest.push(sender_id.clone());
             }
@@ -94,11 +125,17 @@ impl Failovers {
             self.resting.remove(sender_id);
         }
         self.resting.extend(planned.begin_to_rest);
+        for sender_id in &planned.given {
+            self.cut_off.remove(sender_id);
+        }
+        self.cut_off.extend(planned.cut_off);
     }
 
     /// Forgets senders that are gone.
     pub(crate) fn retain_current(&mut self, state: &State) {
         self.resting.retain(|sender_id| state.senders.contains_key(sender_id));
+        self.cut_off
+            .retain(|sender_id, _| state.senders.get(sender_id).is_some_and(|sender| sender.owner.is_none()));
     }
 
     pub(crate) fn snapshot(&self) -> FailoverCounts {
@@ -194,6 +231,28 @@ mod tests {
         failovers.count(lost);
         assert_eq!(failovers.snapshot()[&FailoverCause::LeaseExpired], 1);
         assert_eq!(failovers.snapshot().len(), FailoverCause::ALL.len());
+    }
+
+    #[test]
+    fn what_is_taken_from_a_worker_that_is_cut_off_says_from_what() {
+        let mut failovers = Failovers::default();
+        let mut state = State {
+            senders: BTreeMap::from([(ID.to_owned(), sender(Some("old"), Some("old"), false))]),
+            ..State::default()
+        };
+        let lives = liveness(&[("old", Standing::Accepting)]);
+        let none = BTreeMap::new();
+        let mut taking = plan_of(None);
+        taking.cut_off.insert(ID.to_owned(), Place::Log);
+        let taken = failovers.planned(&taking, (&state, &lives), &none);
+        failovers.count(taken);
+        state.senders.insert(ID.to_owned(), sender(None, Some("old"), true));
+        failovers.retain_current(&state);
+        let given = failovers.planned(&plan_of(Some("new")), (&state, &lives), &none);
+        assert_eq!(given.causes, [FailoverCause::UnreachableLog]);
+        failovers.count(given);
+        let again = failovers.planned(&plan_of(Some("new")), (&state, &lives), &none);
+        assert_eq!(again.causes, [], "counted once");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What all parts of one leader work with.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harrier_proto::harrier::v1::SourceLog;
 use tokio::sync::{Notify, watch};
@@ -11,6 +11,7 @@ use super::desired_cache::DesiredCache;
 use super::leadership_check::LeadershipCheck;
 use super::shared::Shared;
 use super::view::LeaderView;
+use crate::planner::Liveness;
 use crate::raft::Registry;
 
 /// Times of the leader's work.
@@ -23,6 +24,8 @@ pub(crate) struct Times {
     pub(crate) plan_interval: Duration,
     pub(crate) rebalance_cooldown: Duration,
     pub(crate) rebalance_probation: Duration,
+    pub(crate) reach_grace: Duration,
+    pub(crate) reach_fresh: Duration,
 }
 
 impl Times {
@@ -52,6 +55,18 @@ pub(crate) struct Leading {
 }
 
 impl Leading {
+    /// The workers as a plan sees them.
+    pub(crate) fn liveness(&self, now: Instant) -> Liveness {
+        let mut workers = self.shared.workers();
+        let reach = {
+            let mut reach = self.shared.reach();
+            reach.retain_workers(|worker_id| workers.knows(worker_id));
+            reach.judge(now)
+        };
+        workers.set_cut_off(reach.cut_off(), now);
+        workers.liveness(now).with_reach(reach)
+    }
+
     /// Waits until a batch is in the registry, at most `limit`.
     pub(crate) async fn wait_committed(&self, batch: u64, limit: Duration) -> bool {
         let mut committed = self.committed.subscribe();

@@ -10,7 +10,7 @@ use harrier_milvus::error::ErrorClass;
 use super::board::{Board, SenderInfo, split_shard_id};
 use super::held::{HeldCollection, held_of, joined};
 use super::reason::{TaskReason, by_urgency};
-use crate::planner::Waiting;
+use crate::planner::{Place, Waiting};
 use crate::registry::{SenderId, ShardId, ShardPhase, ShardState, State, TaskId, TaskState};
 
 /// What the reasons are made of, apart from the state.
@@ -118,7 +118,8 @@ impl<'a> Flow<'a> {
         }
         let errors = self.infos.iter().filter_map(|info| info.error.clone()).collect();
         let held = || worst(held.iter().map(HeldCollection::told).collect(), "collections");
-        worst(errors, "senders").or_else(held).or_else(|| no_worker(&self.senders, observed))
+        let moves = || cut_off(&self.senders, observed);
+        worst(errors, "senders").or_else(held).or_else(moves).or_else(|| no_worker(&self.senders, observed))
     }
 }
 
@@ -138,6 +139,19 @@ fn no_worker(senders: &[&SenderId], observed: &Observed<'_>) -> Option<TaskReaso
         "no worker is registered: start `harrier worker`"
     };
     lacks.then(|| operator(message.to_owned(), observed.now_ms))
+}
+
+/// It says its last word first, and then another one goes on.
+fn cut_off(senders: &[&SenderId], observed: &Observed<'_>) -> Option<TaskReason> {
+    let waits = senders.iter().find_map(|sender_id| match observed.waiting.get(*sender_id) {
+        Some(Waiting::FinalWord { worker_id, cut_off_from: Some(place) }) => Some((worker_id, place)),
+        _ => None,
+    });
+    let (worker_id, place) = waits?;
+    let place = if *place == Place::Log { "the source's log" } else { "the target" };
+    let message =
+        format!("worker {worker_id} does not reach {place}: another one takes over, look at its network");
+    Some(TaskReason { class: ErrorClass::Transient, message, since_ms: observed.now_ms })
 }
 
 fn operator(message: String, now_ms: u64) -> TaskReason {
@@ -221,6 +235,23 @@ mod tests {
             TaskReason { class: ErrorClass::Transient, message: "etcd is away".to_owned(), since_ms: 3 };
         reasons.set_of_catalog(TASK, Some(of_catalog.clone()), Vec::new());
         assert_eq!(world.refresh(&mut reasons, &state, 11), Some(of_catalog));
+    }
+
+    #[test]
+    fn a_sender_on_its_way_from_a_worker_that_is_cut_off_says_so() {
+        let state = fixtures::running("w");
+        let mut world = World::default();
+        let mut reasons = Reasons::default();
+        let waits = |cut_off_from| Waiting::FinalWord { worker_id: "w".to_owned(), cut_off_from };
+        world.waiting.insert(SENDER.to_owned(), waits(None));
+        assert_eq!(world.refresh(&mut reasons, &state, 1), None);
+        world.waiting.insert(SENDER.to_owned(), waits(Some(Place::Log)));
+        let reason = world.refresh(&mut reasons, &state, 2).unwrap();
+        assert!(
+            reason.message.starts_with("worker w does not reach the source's log: "),
+            "{}",
+            reason.message
+        );
     }
 
     #[test]

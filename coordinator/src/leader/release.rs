@@ -10,16 +10,27 @@ use crate::registry::{SenderId, State};
 /// A sender at an epoch.
 pub(crate) type Assignment = (SenderId, u64);
 
+/// More senders than anybody has: what a worker says must not fill memory between two plans.
+const ABANDONED_MAX: usize = 100_000;
+
 /// Since when workers are silent on senders that they should speak of.
 pub(crate) struct Releases {
     hold: Duration,
     silent_since: BTreeMap<Assignment, Instant>,
+    abandoned: BTreeSet<Assignment>,
 }
 
 impl Releases {
     /// `hold`: how long the silence must last.
     pub(crate) fn new(hold: Duration) -> Self {
-        Self { hold, silent_since: BTreeMap::new() }
+        Self { hold, silent_since: BTreeMap::new(), abandoned: BTreeSet::new() }
+    }
+
+    /// The owner says that it has ended the sender in disorder.
+    pub(crate) fn abandon(&mut self, assignment: Assignment) {
+        if self.abandoned.len() < ABANDONED_MAX {
+            self.abandoned.insert(assignment);
+        }
     }
 
     /// A heartbeat of the owner, or last owner, of `expected`: `obeys` if it works on the present desired set;
@@ -42,13 +53,15 @@ impl Releases {
 
     /// Those for which nobody need wait any longer.
     pub(crate) fn released(&mut self, state: &State, now: Instant) -> BTreeSet<Assignment> {
-        self.silent_since.retain(|(sender_id, epoch), _| {
+        let waits = |(sender_id, epoch): &Assignment| {
             let sender = state.senders.get(sender_id);
             sender.is_some_and(|sender| sender.epoch == *epoch && !sender.stopped)
-        });
+        };
+        self.silent_since.retain(|assignment, _| waits(assignment));
+        self.abandoned.retain(waits);
         let long_enough = |since: &Instant| now.saturating_duration_since(*since) > self.hold;
         let silent = self.silent_since.iter().filter(|(_, since)| long_enough(since));
-        silent.map(|(assignment, _)| assignment.clone()).collect()
+        silent.map(|(assignment, _)| assignment).chain(&self.abandoned).cloned().collect()
     }
 }
 
@@ -96,6 +109,12 @@ mod tests {
         releases.observe(&awaited, true, &nothing, at(6_000));
         assert!(releases.released(&state, at(7_000)).is_empty());
         assert_eq!(releases.released(&state, at(7_001)), still);
+        let mut abandoned = Releases::new(Duration::from_millis(1_000));
+        abandoned.abandon(("t/p".to_owned(), 2));
+        assert!(abandoned.released(&state, at(0)).is_empty(), "an epoch of before");
+        abandoned.abandon(("t/p".to_owned(), 3));
+        abandoned.observe(&awaited, true, &still, at(0));
+        assert_eq!(abandoned.released(&state, at(0)), still, "at once, also while it is still told");
         let mut given = state.clone();
         given.senders.values_mut().for_each(|sender| sender.epoch = 4);
         assert!(releases.released(&given, at(7_002)).is_empty());

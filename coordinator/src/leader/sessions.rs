@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use harrier_cluster::not_leader;
 use harrier_proto::harrier::v1::coordinator_server::Coordinator;
 use harrier_proto::harrier::v1::{
-    HeartbeatReply, HeartbeatRequest, LeaveReply, LeaveRequest, RegisterReply, RegisterRequest, SenderReport,
+    HeartbeatReply, HeartbeatRequest, LeaveReply, LeaveRequest, Look, RegisterReply, RegisterRequest,
+    SenderPhase, SenderReport,
 };
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
@@ -18,6 +19,7 @@ use super::pending::is_final;
 use super::release::Assignment;
 use super::wall_clock::now_ms;
 use super::workers::{Beat, Hello, WorkerRefusal};
+use crate::planner::Place;
 use crate::raft::Registry;
 
 /// Longest text that a worker may give about itself, in bytes.
@@ -109,7 +111,8 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
         desired_version: request.desired_version,
     };
     let touched = leading.shared.workers().touch(&request.worker_id, &beat, (now, now_ms()))?;
-    if touched.changed {
+    let plan_now = touched.newest && note_sights(leading, &request, now);
+    if touched.changed || plan_now {
         leading.plan_now.notify_one();
     }
     let reported: BTreeSet<Assignment> =
@@ -141,13 +144,41 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
         desired: answer.desired.unwrap_or_default(),
         horizons: answer.horizons,
         beat_again_ms: beat_again_ms(leading, now),
+        looks: looks(leading, &request.worker_id, now),
     })
 }
 
 /// New owners are told with their next heartbeat, and nobody sends until then.
 fn beat_again_ms(leading: &Leading, now: Instant) -> u64 {
     let reach = leading.times.heartbeat + leading.times.plan_interval;
-    if leading.shared.workers().change_is_near(now, reach) { millis(leading.times.heartbeat / 5) } else { 0 }
+    let urgent = leading.shared.reach().is_urgent(now);
+    let workers = leading.shared.workers();
+    let hurry = workers.change_is_near(now, reach) || (urgent && workers.may_hurry());
+    if hurry { millis(leading.times.heartbeat / 5) } else { 0 }
+}
+
+/// Whether the next plan should see at once what the worker says of the servers that it needs.
+fn note_sights(leading: &Leading, request: &HeartbeatRequest, now: Instant) -> bool {
+    let mut reach = leading.shared.reach();
+    let changed = reach.put(&request.worker_id, &request.sights, (now, now_ms()));
+    changed || (request.sights.iter().any(|sight| sight.lost) && reach.is_urgent(now))
+}
+
+/// What the worker is asked to look at, with the way there.
+fn looks(leading: &Leading, worker_id: &str, now: Instant) -> Vec<Look> {
+    let places = leading.shared.reach().looks(worker_id, now);
+    if places.is_empty() {
+        return Vec::new();
+    }
+    let connections = leading.connections.connections();
+    let look = |place: Place| match place {
+        Place::Log => Some(Look { target: None }),
+        Place::Target(target_id) => {
+            let connection = connections.values().find(|connection| connection.target_id == target_id)?;
+            Some(Look { target: Some((**connection).clone()) })
+        }
+    };
+    places.into_iter().filter_map(look).collect()
 }
 
 /// Answers the number of the batch that they will be committed with; `None` if there are none.
@@ -157,6 +188,12 @@ fn take_reports(leading: &Leading, worker_id: &str, reports: Vec<SenderReport>) 
     let mut hurry = false;
     let mut batch = None;
     for report in reports {
+        if report.phase() == SenderPhase::Abandoned {
+            // Nothing of it is sent any more, and nothing more will be said.
+            leading.shared.releases().abandon((report.sender_id, report.epoch));
+            leading.plan_now.notify_one();
+            continue;
+        }
         missing_changed |= leading.shared.board().put(worker_id, &report, reported_ms);
         note_counts(leading, &report, reported_ms);
         hurry |= is_final(&report);

@@ -9,6 +9,7 @@ use super::board::Board;
 use super::failovers::Failovers;
 use super::foreign::ForeignTable;
 use super::pending::Pending;
+use super::reach::ReachTable;
 use super::reasons::Reasons;
 use super::release::Releases;
 use super::traffic::TrafficTable;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     board: Mutex<Board>,
     foreign: Mutex<ForeignTable>,
     pending: Mutex<Pending>,
+    reach: Mutex<ReachTable>,
     releases: Mutex<Releases>,
     reasons: Mutex<Reasons>,
     traffic: Mutex<TrafficTable>,
@@ -36,12 +38,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(workers: WorkerTable, releases: Releases, traffic: TrafficTable) -> Self {
+    pub(crate) fn new(
+        workers: WorkerTable,
+        releases: Releases,
+        reach: ReachTable,
+        traffic: TrafficTable,
+    ) -> Self {
         Self {
             workers: Mutex::new(workers),
             board: Mutex::default(),
             foreign: Mutex::default(),
             pending: Mutex::default(),
+            reach: Mutex::new(reach),
             releases: Mutex::new(releases),
             reasons: Mutex::default(),
             traffic: Mutex::new(traffic),
@@ -67,6 +75,10 @@ impl Shared {
 
     pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
         lock(&self.pending)
+    }
+
+    pub(crate) fn reach(&self) -> MutexGuard<'_, ReachTable> {
+        lock(&self.reach)
     }
 
     pub(crate) fn releases(&self) -> MutexGuard<'_, Releases> {

@@ -14,6 +14,7 @@ use super::desired_cache::DesiredCache;
 use super::leadership::LeaderParts;
 use super::leadership_check::LeadershipCheck;
 use super::leading::Leading;
+use super::reach::ReachTable;
 use super::release::Releases;
 use super::shared::Shared;
 use super::traffic::TrafficTable;
@@ -41,6 +42,7 @@ impl Leader {
         let shared = Arc::new(Shared::new(
             WorkerTable::new(lease_max, Instant::now()).with_probation(parts.times.rebalance_probation),
             Releases::new(lease_max),
+            ReachTable::new(parts.times.reach_grace, parts.times.reach_fresh),
             TrafficTable::new(parts.series_max),
         ));
         let (check, questions) = LeadershipCheck::new();

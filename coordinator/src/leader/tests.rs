@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use harrier_proto::harrier::v1::coordinator_client::CoordinatorClient;
 use harrier_proto::harrier::v1::{
     HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterRequest, SenderAssignment, SenderPhase,
-    SenderReport, ShardCheckpoint, ShardReport, SourceLog, TrafficSample,
+    SenderReport, ShardCheckpoint, ShardReport, Sight, SourceLog, TrafficSample,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -57,6 +57,8 @@ impl Node {
                 plan_interval: Duration::from_millis(20),
                 rebalance_cooldown: Duration::from_millis(20),
                 rebalance_probation: Duration::from_millis(100),
+                reach_grace: Duration::from_millis(100),
+                reach_fresh: Duration::from_millis(1_000),
             },
             source_log: SourceLog { kind: "nats".to_owned(), ..SourceLog::default() },
             series_max: 100,
@@ -122,6 +124,8 @@ struct Worker {
     draining: bool,
     running: BTreeMap<String, SenderAssignment>,
     last_words: Vec<SenderReport>,
+    /// What the next heartbeat says.
+    sights: Vec<Sight>,
 }
 
 impl Worker {
@@ -136,6 +140,7 @@ impl Worker {
             draining: false,
             running: BTreeMap::new(),
             last_words: Vec::new(),
+            sights: Vec::new(),
         }
     }
 
@@ -173,6 +178,7 @@ impl Worker {
             senders,
             traffic,
             buffered_bytes: 7,
+            sights: std::mem::take(&mut self.sights),
         };
         let reply = self.client.heartbeat(request).await.unwrap().into_inner();
         assert_eq!(reply.sequence, self.sequence);
@@ -305,6 +311,54 @@ async fn the_senders_of_a_silent_worker_go_to_another_one_after_its_lease() {
     assert!(silent.running.is_empty(), "the sender is somebody else's");
     silent.register().await;
     assert!(!silent.beat().await.unknown_worker);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_reach_the_target_hands_over_to_one_that_is_asked_and_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::with_task(&folder, 1).await;
+    let mut cut = Worker::registered(&node, 'a').await;
+    cut.beat_until("it has the sender", |worker, _| worker.running.contains_key(SENDER)).await;
+    let mut other = Worker::registered(&node, 'b').await;
+    let target_id = node.registry.read(|state| state.senders[SENDER].target_id.clone());
+    let sight = |lost, ms_ago| Sight { target_id: target_id.clone(), lost, ms_ago, silent_ms: ms_ago };
+    let (begin, mut asked) = (Instant::now(), false);
+    while node.owner(SENDER).is_some() {
+        let asked_ms = u64::try_from(begin.elapsed().as_millis()).unwrap();
+        cut.sights = vec![sight(true, asked_ms)];
+        let reply = cut.beat().await;
+        assert!(reply.looks.is_empty(), "it knows");
+        if asked {
+            other.sights = vec![sight(false, 0)];
+        } else {
+            assert!(node.owner(SENDER).is_some(), "nobody is known to reach it");
+        }
+        if let Some(look) = other.beat().await.looks.first() {
+            assert_eq!(look.target.as_ref().unwrap().target_id, target_id);
+            asked = true;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it keeps the sender");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(node.view.unreached().len(), 1);
+    // It gives up a call that is not answered, instead of waiting for it.
+    cut.running.clear();
+    cut.last_words = vec![SenderReport {
+        sender_id: SENDER.to_owned(),
+        epoch: 1,
+        phase: SenderPhase::Abandoned.into(),
+        ..SenderReport::default()
+    }];
+    let abandoned = Instant::now();
+    cut.sights = vec![sight(true, 1_000)];
+    cut.beat().await;
+    other.sights = vec![sight(false, 0)];
+    other.beat_until("it takes over", |worker, _| worker.running.contains_key(SENDER)).await;
+    assert!(abandoned.elapsed() < LEASE, "at once, not after the silence of a lease");
+    assert!(other.running[SENDER].unclean);
+    let counted = node.view.failovers()[&crate::leader::FailoverCause::UnreachableTarget];
+    assert_eq!(counted, 1);
     node.stop().await;
 }
 

@@ -10,6 +10,7 @@ use super::board::{MissingPartitions, SenderInfo};
 use super::failovers::FailoverCounts;
 use super::foreign::ForeignWrites;
 use super::held::HeldCollection;
+use super::reach::Unreached;
 use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
@@ -122,6 +123,11 @@ impl LeaderView {
     /// Changes of owners since this leader began, by cause.
     pub fn failovers(&self) -> FailoverCounts {
         self.with(|shared| shared.failovers().snapshot()).unwrap_or_default()
+    }
+
+    /// What workers do not reach, by worker; only those that lack anything.
+    pub fn unreached(&self) -> BTreeMap<String, Vec<Unreached>> {
+        self.with(|shared| shared.reach().unreached()).unwrap_or_default()
     }
 
     /// Senders that have work and no owner, and why.

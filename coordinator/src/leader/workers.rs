@@ -109,6 +109,8 @@ pub(crate) struct WorkerTable {
     left: BTreeSet<String>,
     fenced: BTreeSet<String>,
     lapses: BTreeMap<String, Lapses>,
+    /// They do not reach what others reach.
+    cut_off: BTreeSet<String>,
 }
 
 impl WorkerTable {
@@ -122,6 +124,7 @@ impl WorkerTable {
             left: BTreeSet::new(),
             fenced: BTreeSet::new(),
             lapses: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
         }
     }
 
@@ -204,10 +207,8 @@ impl WorkerTable {
         }
         let remembered = self.probation * LAPSE_PROBATIONS;
         self.lapses.retain(|_, lapses| now.saturating_duration_since(lapses.last) < remembered);
-        for worker in expired.iter().take(WORKERS_MAX.saturating_sub(self.lapses.len())) {
-            let lapses =
-                self.lapses.entry(worker.worker_id.clone()).or_insert(Lapses { count: 0, last: now });
-            *lapses = Lapses { count: lapses.count.saturating_add(1), last: now };
+        for worker in &expired {
+            lapse(&mut self.lapses, &worker.worker_id, now);
         }
         expired
     }
@@ -215,8 +216,24 @@ impl WorkerTable {
     /// Whether a lease ends within `reach`, or ended as recently: senders are about to change hands.
     pub(crate) fn change_is_near(&self, now: Instant, reach: Duration) -> bool {
         let is_near = |end: Instant| end <= now + reach && now <= end + reach;
+        self.may_hurry() && (self.expired_at.is_some_and(is_near) || self.ends().any(is_near))
+    }
+
+    /// Whether they are few enough to ask all of them to beat sooner.
+    pub(crate) fn may_hurry(&self) -> bool {
         self.workers.len() <= HURRIED_MAX
-            && (self.expired_at.is_some_and(is_near) || self.ends().any(is_near))
+    }
+
+    /// Who is cut off from something at present. Whoever is no longer begins anew as a newcomer: the end of a cut counts
+    /// as the end of a lease, so that a cable that comes and goes does not make senders come and go.
+    pub(crate) fn set_cut_off(&mut self, cut_off: BTreeSet<String>, now: Instant) {
+        let former = std::mem::replace(&mut self.cut_off, cut_off);
+        for worker_id in former.difference(&self.cut_off) {
+            if let Some(worker) = self.workers.get_mut(worker_id) {
+                worker.since = Some(now);
+                lapse(&mut self.lapses, worker_id, now);
+            }
+        }
     }
 
     /// How long until the next lease ends, if nothing is heard.
@@ -274,6 +291,10 @@ impl WorkerTable {
         self.fenced.clear();
     }
 
+    pub(crate) fn knows(&self, worker_id: &str) -> bool {
+        self.workers.contains_key(worker_id)
+    }
+
     pub(crate) fn any_registered(&self) -> bool {
         self.workers.values().any(|worker| worker.info.registered)
     }
@@ -316,6 +337,14 @@ impl WorkerTable {
         worker.info.last_seen_ms = now_ms;
         Ok(worker)
     }
+}
+
+fn lapse(lapses: &mut BTreeMap<String, Lapses>, worker_id: &str, now: Instant) {
+    if lapses.len() >= WORKERS_MAX && !lapses.contains_key(worker_id) {
+        return;
+    }
+    let lapses = lapses.entry(worker_id.to_owned()).or_insert(Lapses { count: 0, last: now });
+    *lapses = Lapses { count: lapses.count.saturating_add(1), last: now };
 }
 
 #[cfg(test)]
@@ -377,6 +406,24 @@ mod tests {
         assert_eq!(table.liveness(at(start, 2).0).standing("w"), Standing::Dead);
         table.register("w", Hello::default(), at(start, 3)).unwrap();
         assert_eq!(table.liveness(at(start, 4).0).standing("w"), Standing::Accepting);
+    }
+
+    /// Each end of a cut is as the end of a lease: balance gives nothing back before a time that doubles.
+    #[test]
+    fn who_was_cut_off_has_to_prove_anew_that_it_stays() {
+        let start = Instant::now();
+        let mut table = WorkerTable::new(LEASE, start).with_probation(Duration::from_secs(3));
+        let cut_off = BTreeSet::from(["w".to_owned()]);
+        let mut now_ms = 10_000;
+        for probation_ms in [6_000, 12_000, 24_000] {
+            table.register("w", Hello::default(), at(start, now_ms)).unwrap();
+            table.set_cut_off(cut_off.clone(), at(start, now_ms).0);
+            table.set_cut_off(BTreeSet::new(), at(start, now_ms + 500).0);
+            let is_new = |ms| table.newcomers(at(start, ms).0).contains("w");
+            assert!(is_new(now_ms + 500 + probation_ms - 1), "{probation_ms}");
+            now_ms += 500 + probation_ms;
+            assert!(!is_new(now_ms), "{probation_ms}");
+        }
     }
 
     #[test]

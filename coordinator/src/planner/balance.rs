@@ -7,6 +7,7 @@ use super::Balance;
 use super::inputs::Inputs;
 use super::liveness::Liveness;
 use super::place::{Load, Loads};
+use super::reach::Needs;
 use crate::registry::{Sender, SenderId, State};
 
 /// Moves under way at once: a worker that comes gets its share soon, and a cluster to which many come stays calm.
@@ -28,8 +29,9 @@ pub(super) fn choose<'s>(
 ) -> Vec<Move<'s>> {
     let mut fullest: Vec<_> = loads.iter().collect();
     fullest.sort_by_key(|(worker_id, load)| (Reverse(load.senders), *worker_id));
-    let mut emptiest: Vec<_> =
-        loads.iter().filter(|(worker_id, _)| !liveness.is_newcomer(worker_id)).collect();
+    let cut_off = liveness.reach.cut_off();
+    let may_get = |worker_id: &String| !liveness.is_newcomer(worker_id) && !cut_off.contains(worker_id);
+    let mut emptiest: Vec<_> = loads.iter().filter(|(worker_id, _)| may_get(worker_id)).collect();
     emptiest.sort_by_key(|(worker_id, load)| (load.senders, *worker_id));
     let total: usize = fullest.iter().map(|(_, load)| load.senders).sum();
     let (least, most) = (total / fullest.len().max(1), total.div_ceil(fullest.len().max(1)));
@@ -48,6 +50,10 @@ pub(super) fn choose<'s>(
     for (sender_id, sender) in &state.senders {
         let Some(owner) = sender.owner.as_deref() else { continue };
         let Some((origin, (destination_id, destination))) = pairs.get(owner) else { continue };
+        let reads = !inputs.pchannels(sender_id).is_empty();
+        if !liveness.reach.needed_by(sender, reads).met_by(destination_id) {
+            continue;
+        }
         let gain = gain(inputs, sender_id, origin, destination);
         if best.get(owner).is_none_or(|(most, _)| gain > *most) {
             let destination = (*destination_id).clone();
@@ -59,9 +65,14 @@ pub(super) fn choose<'s>(
 
 impl Balance {
     /// Where a sender that was taken for balance is to go, if it still can.
-    pub(super) fn destination_of(&self, sender_id: &str, liveness: &Liveness) -> Option<&str> {
+    pub(super) fn destination_of(
+        &self,
+        sender_id: &str,
+        needs: &Needs<'_>,
+        liveness: &Liveness,
+    ) -> Option<&str> {
         let destination = self.under_way.get(sender_id)?;
-        liveness.accepts(destination).then_some(destination)
+        (liveness.accepts(destination) && needs.met_by(destination)).then_some(destination)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reach::Reach;
 use crate::registry::SenderId;
 
 /// What may be done with a worker.
@@ -24,6 +25,7 @@ pub struct Liveness {
     pub(super) released: BTreeSet<(SenderId, u64)>,
     pub(super) unknown_may_live: bool,
     pub(super) newcomers: BTreeSet<String>,
+    pub(super) reach: Reach,
 }
 
 impl Liveness {
@@ -43,6 +45,12 @@ impl Liveness {
     /// Names the workers that have not proved to stay: they take what has nobody, and nothing from others.
     pub fn with_newcomers(mut self, newcomers: BTreeSet<String>) -> Self {
         self.newcomers = newcomers;
+        self
+    }
+
+    /// Says who is cut off from what.
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 

@@ -10,6 +10,7 @@ mod balance;
 mod inputs;
 mod liveness;
 mod place;
+mod reach;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::registry::{Assign, Sender, SenderId, State};
 use inputs::Inputs;
 pub use liveness::{Liveness, Standing};
+use reach::Needs;
+pub use reach::{Divide, Place, Reach};
 
 /// Why a sender with work to do gets no owner by this plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Waiting {
     FinalWord {
         /// That worker.
         worker_id: String,
+        /// What it does not reach, and others do.
+        cut_off_from: Option<Place>,
     },
 }
 
@@ -41,6 +46,8 @@ pub struct Plan {
     pub waiting: BTreeMap<SenderId, Waiting>,
     /// Senders that are taken away for balance, and where they are to go.
     pub balanced: BTreeMap<SenderId, String>,
+    /// Senders that are taken away because their owner does not reach this, and others do.
+    pub cut_off: BTreeMap<SenderId, Place>,
     /// Workers whose senders are taken because they are dead. Until the plan is committed they must not be told
     /// that they may go on.
     pub taken_from: BTreeSet<String>,
@@ -52,10 +59,12 @@ enum Verdict {
     Keep,
     /// The owner is taken away and, if it lives, will say where it stopped.
     TakeAway,
+    /// As well, because it does not reach this and somebody else does.
+    CutOff(Place),
     /// Anybody may have it.
     Free,
     /// Nobody may have it yet.
-    Wait(String),
+    Wait(String, Option<Place>),
     /// Nobody has it, nobody needs it.
     Idle,
 }
@@ -77,19 +86,25 @@ pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
     let mut loads = place::Loads::new(liveness.accepting(), inputs.pchannel_count());
     let mut free = Vec::new();
     for (sender_id, sender) in &state.senders {
-        match verdict(sender_id, sender, inputs.is_runnable(sender_id), liveness) {
+        let needs = liveness.reach.needed_by(sender, !inputs.pchannels(sender_id).is_empty());
+        match verdict((sender_id, sender), inputs.is_runnable(sender_id), &needs, liveness) {
             Verdict::Keep => loads.add(sender.owner.as_deref(), inputs.pchannels(sender_id)),
             Verdict::TakeAway => plan.assignments.push(assign(sender_id, sender, None)),
-            Verdict::Free => match balance.destination_of(sender_id, liveness) {
+            Verdict::CutOff(place) => {
+                plan.assignments.push(assign(sender_id, sender, None));
+                plan.cut_off.insert(sender_id.clone(), place);
+            }
+            Verdict::Free => match balance.destination_of(sender_id, &needs, liveness) {
                 Some(destination) => {
                     loads.add(Some(destination), inputs.pchannels(sender_id));
                     plan.give(sender_id, sender, destination, liveness);
                 }
                 None => free.push((sender_id, sender)),
             },
-            Verdict::Wait(worker_id) => {
-                loads.add(balance.destination_of(sender_id, liveness), inputs.pchannels(sender_id));
-                plan.waiting.insert(sender_id.clone(), Waiting::FinalWord { worker_id });
+            Verdict::Wait(worker_id, cut_off_from) => {
+                let destination = balance.destination_of(sender_id, &needs, liveness);
+                loads.add(destination, inputs.pchannels(sender_id));
+                plan.waiting.insert(sender_id.clone(), Waiting::FinalWord { worker_id, cut_off_from });
             }
             Verdict::Idle => {}
         }
@@ -106,9 +121,14 @@ pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
     plan
 }
 
-fn verdict(sender_id: &SenderId, sender: &Sender, runnable: bool, liveness: &Liveness) -> Verdict {
+fn verdict(
+    (sender_id, sender): (&SenderId, &Sender),
+    runnable: bool,
+    needs: &Needs<'_>,
+    liveness: &Liveness,
+) -> Verdict {
     let Some(owner) = &sender.owner else {
-        return if runnable { unowned(sender_id, sender, liveness) } else { Verdict::Idle };
+        return if runnable { unowned((sender_id, sender), needs, liveness) } else { Verdict::Idle };
     };
     if !runnable {
         return Verdict::TakeAway;
@@ -124,18 +144,23 @@ fn verdict(sender_id: &SenderId, sender: &Sender, runnable: bool, liveness: &Liv
         {
             Verdict::Free
         }
-        Standing::Accepting | Standing::Keeping => Verdict::Keep,
+        Standing::Accepting | Standing::Keeping => match needs.missed_by(owner, liveness) {
+            Some(place) => Verdict::CutOff(place.clone()),
+            None => Verdict::Keep,
+        },
         Standing::Draining => Verdict::TakeAway,
         Standing::Dead => Verdict::Free,
     }
 }
 
-fn unowned(sender_id: &SenderId, sender: &Sender, liveness: &Liveness) -> Verdict {
+fn unowned((sender_id, sender): (&SenderId, &Sender), needs: &Needs<'_>, liveness: &Liveness) -> Verdict {
     if sender.stopped || liveness.is_released(sender_id, sender.epoch) {
         return Verdict::Free;
     }
     match &sender.last_owner {
-        Some(worker_id) if liveness.standing(worker_id) != Standing::Dead => Verdict::Wait(worker_id.clone()),
+        Some(worker_id) if liveness.standing(worker_id) != Standing::Dead => {
+            Verdict::Wait(worker_id.clone(), needs.missed_by(worker_id, liveness).cloned())
+        }
         _ => Verdict::Free,
     }
 }
@@ -147,8 +172,19 @@ fn place_free(
     inputs: &Inputs<'_>,
     liveness: &Liveness,
 ) {
-    let pchannels: Vec<_> = free.iter().map(|(sender_id, _)| inputs.pchannels(sender_id)).collect();
-    for ((sender_id, sender), chosen) in free.iter().zip(loads.place(&pchannels)) {
+    // First those that not everybody can have; what nobody can have, anybody may.
+    let mut anywhere = Vec::new();
+    for (sender_id, sender) in free {
+        let pchannels = inputs.pchannels(sender_id);
+        let needs = liveness.reach.needed_by(sender, !pchannels.is_empty());
+        let among = (!needs.is_empty()).then(|| loads.place_among(pchannels, |worker| needs.met_by(worker)));
+        match among.flatten() {
+            Some(worker_id) => plan.give(sender_id, sender, &worker_id, liveness),
+            None => anywhere.push((*sender_id, *sender)),
+        }
+    }
+    let pchannels: Vec<_> = anywhere.iter().map(|(sender_id, _)| inputs.pchannels(sender_id)).collect();
+    for ((sender_id, sender), chosen) in anywhere.iter().zip(loads.place(&pchannels)) {
         match chosen {
             Some(worker_id) => plan.give(sender_id, sender, &worker_id, liveness),
             None => {

@@ -76,6 +76,19 @@ impl Loads {
             .collect()
     }
 
+    /// The emptiest of these workers for one sender; `None` if there is none.
+    pub(super) fn place_among(
+        &mut self,
+        pchannels: &[Pchannel],
+        may_have: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let candidates = self.workers.iter_mut().filter(|(worker_id, _)| may_have(worker_id));
+        let (worker_id, load) =
+            candidates.min_by_key(|(_, load)| (load.senders, Reverse(load.shared(pchannels, 1))))?;
+        load.add(pchannels);
+        Some(worker_id.clone())
+    }
+
     /// Pours `count` senders over the workers, lowest first: every worker reaches the level, and `extra` of those at
     /// the level get one more. Any order of placing within these bounds ends equally balanced.
     fn fill_level(&self, count: usize) -> (usize, usize) {

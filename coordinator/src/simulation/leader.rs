@@ -103,6 +103,7 @@ impl SimLeader {
             desired: if unchanged { Vec::new() } else { desired.assignments(state) },
             horizons: desired.horizons(state),
             beat_again_ms: 0,
+            looks: Vec::new(),
         }
     }
 

@@ -14,6 +14,7 @@ mod endpoint;
 mod error;
 mod flush;
 mod partitions;
+mod reach;
 mod replicate;
 mod replicate_position;
 mod schema;

@@ -8,11 +8,13 @@ mod nats;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::ErrorClass;
+use crate::reach::Answer;
 use crate::source::{LogConfig, LogKind};
 
 /// One message of a channel.
@@ -62,6 +64,9 @@ pub trait LogSource: Send + Sync {
     /// # Errors
     /// When the broker cannot be asked, or has no such channel.
     async fn tail(&self, channel: &str) -> Result<LogTail, LogError>;
+
+    /// Whether the broker answers at all, on a new connection.
+    async fn reach(&self, within: Duration) -> Answer;
 }
 
 /// An open channel.

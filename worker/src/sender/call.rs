@@ -8,6 +8,7 @@ use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::core::Subject;
 use super::refusal::{Explained, explain, may_be_about_messages};
+use crate::reach::Sign;
 use crate::session::{BootInstant, Fence};
 
 /// A shorter call than this is not worth starting: its deadline would come before most answers.
@@ -34,6 +35,30 @@ pub(crate) enum Outcome {
     NoLease,
     /// The lease ended before the answer came.
     Lapsed,
+}
+
+impl Outcome {
+    /// What it says of the target.
+    pub(crate) fn sign(&self) -> Sign {
+        match self {
+            Self::Acknowledged { .. } | Self::Ahead(_) | Self::Refused(..) => Sign::Heard,
+            Self::NotSent(error) | Self::Unknown(error) => sign_of(error),
+            Self::NoLease | Self::Lapsed => Sign::Nothing,
+        }
+    }
+}
+
+/// What the outcome of a question says of the target.
+pub(crate) fn sign<T>(outcome: &Result<T, ClientError>) -> Sign {
+    outcome.as_ref().err().map_or(Sign::Heard, sign_of)
+}
+
+fn sign_of(error: &ClientError) -> Sign {
+    match error {
+        ClientError::Unavailable { .. } | ClientError::Deadline { .. } => Sign::Nobody,
+        ClientError::Endpoint { .. } | ClientError::NotAsked { .. } => Sign::Nothing,
+        _ => Sign::Heard,
+    }
 }
 
 /// How long calls are waited for.

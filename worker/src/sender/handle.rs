@@ -13,6 +13,7 @@ use super::run::Runner;
 use super::target_limits::TargetLimits;
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
+use crate::reach::Reach;
 use crate::session::Fence;
 use crate::traffic::TrafficSink;
 
@@ -31,6 +32,8 @@ pub struct SenderContext {
     pub target_limits: TargetLimits,
     /// Where traffic is counted.
     pub traffic: TrafficSink,
+    /// Whether targets answer this worker.
+    pub reach: Reach,
 }
 
 /// What the session asks of a sender.

@@ -15,11 +15,12 @@ use harrier_proto::harrier::v1::SenderAssignment;
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
-use super::call::lease;
+use super::call::{lease, sign};
 use super::core::{Core, LogEnds, TAKEOVER_REACH};
 use super::log_end::log_ends;
 use super::problems::{Place, until_next_try};
 use crate::config::WorkerConfig;
+use crate::reach::Watch;
 use crate::session::Fence;
 
 /// A call that lies so far ahead of the target's clock, or further, is refused there.
@@ -34,6 +35,7 @@ pub(crate) struct Takeover {
     pub config: WorkerConfig,
     pub fence: Fence,
     pub client: Result<MilvusClient, ClientError>,
+    pub target: Watch,
     pub troubles: mpsc::UnboundedSender<Trouble>,
 }
 
@@ -92,7 +94,7 @@ impl Takeover {
         loop {
             lease(&self.fence).await;
             let answer = match &self.client {
-                Ok(client) => client.server_time().await,
+                Ok(client) => self.target.wait(client.server_time(), sign).await,
                 Err(error) => Err(error.clone()),
             };
             match answer {
@@ -143,7 +145,7 @@ impl Takeover {
         loop {
             lease(&self.fence).await;
             let answer = match &self.client {
-                Ok(client) => client.probe_standby().await,
+                Ok(client) => self.target.wait(client.probe_standby(), sign).await,
                 Err(error) => Err(error.clone()),
             };
             match answer {

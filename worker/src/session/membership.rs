@@ -93,6 +93,8 @@ impl<H: SenderHost> Membership<H> {
             senders,
             traffic,
             buffered_bytes,
+            // As of the moment of sending.
+            sights: Vec::new(),
         };
         (request, carried)
     }

@@ -10,6 +10,7 @@ use futures::FutureExt;
 use harrier_proto::harrier::v1::{RegisterReply, RegisterRequest, SourceLog};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 
 use super::coordinators::{Client, Coordinators};
@@ -19,6 +20,7 @@ use super::registration::UnknownLog;
 use super::{BootInstant, Lease};
 use crate::byte_pool::BytePool;
 use crate::metrics;
+use crate::reach::Reach;
 use crate::traffic::TrafficSink;
 
 /// Makes the host of senders once the coordinator has said where the source's log is.
@@ -32,6 +34,7 @@ pub(crate) struct SessionParts<H: SenderHost> {
     pub lease: Arc<Lease>,
     pub traffic: TrafficSink,
     pub byte_pool: BytePool,
+    pub reach: Reach,
     pub make_host: MakeHost<H>,
     pub drain_timeout: Duration,
     pub backoff_min: Duration,
@@ -55,6 +58,8 @@ impl<H: SenderHost> Session<H> {
     /// Runs until `shutdown`, then drains and leaves.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let stopped = self.membership.senders.stopped();
+        let reach = self.parts.reach.clone();
+        let _looking = AbortOnDropHandle::new(tokio::spawn(reach.clone().keep_looking()));
         let mut registered_at = Instant::now();
         while !shutdown.is_cancelled() {
             if !self.membership.registered {
@@ -72,6 +77,7 @@ impl<H: SenderHost> Session<H> {
                 () = tokio::time::sleep(self.pause()) => {}
                 // A last word is what another worker may be waiting for.
                 () = stopped.notified() => {}
+                () = reach.news() => {}
             }
         }
         self.drain().await;
@@ -148,15 +154,18 @@ impl<H: SenderHost> Session<H> {
         let buffered_bytes = self.parts.byte_pool.held_bytes() as u64;
         let (request, carried) = self.membership.heartbeat(traffic.samples(), buffered_bytes);
         metrics::load(buffered_bytes, self.membership.senders.len());
+        let reach = &self.parts.reach;
         let call = |mut client: Client| {
             // Each attempt counts from its own moment; the earlier ones were not answered.
-            let (request, sent) = (request.clone(), BootInstant::now());
+            let (mut request, sent) = (request.clone(), BootInstant::now());
+            request.sights = reach.sights();
             async move { client.heartbeat(request).await.map(|reply| (sent, reply.into_inner())) }.boxed()
         };
         let answer = self.parts.coordinators.call(self.membership.times.call, call).await;
         match answer {
             Ok((sent, reply)) => {
                 self.answered();
+                self.parts.reach.look(&reply.looks);
                 self.membership.take_answer(&carried, sent, reply);
             }
             Err(error) => {

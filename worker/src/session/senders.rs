@@ -220,6 +220,14 @@ impl<H: SenderHost> Senders<H> {
                     );
                     self.finals.insert(sender_id, Final { report, until: None });
                 }
+                Some(Ok(report)) if report.phase == SenderPhase::Abandoned as i32 => {
+                    tracing::warn!(
+                        sender_id,
+                        epoch = sender.epoch,
+                        "sender has ended without waiting for a target that does not answer"
+                    );
+                    self.finals.insert(sender_id, Final { report, until: None });
+                }
                 _ => {
                     // Reported no more, it counts as lost, and the next owner replays what is uncertain.
                     tracing::error!(sender_id, epoch = sender.epoch, "sender ended with something in flight");

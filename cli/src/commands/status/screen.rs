@@ -1,5 +1,7 @@
 //! What is printed: what does not go on stands first, what is left out is counted.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::text::{ago, bytes, left, plain, right, seconds, short, span, table};
@@ -74,7 +76,7 @@ fn workers(status: &Value, lines_max: usize) -> String {
             cut(&plain(&worker["description"]), 24),
             plain(&worker["address"]),
             plain(&worker["version"]),
-            if worker["draining"] == true { "draining".to_owned() } else { "accepting".to_owned() },
+            worker_state(worker),
             worker["lease_age_ms"].as_u64().map_or("-".to_owned(), span),
             plain(&worker["senders"]),
             bytes(&worker["buffered_bytes"]),
@@ -82,6 +84,17 @@ fn workers(status: &Value, lines_max: usize) -> String {
     };
     let total = status["totals"]["workers"].as_u64().unwrap_or(0);
     section("workers", total, &status["workers"], lines_max, |shown| table(&columns, &rows(shown, row)))
+}
+
+fn worker_state(worker: &Value) -> String {
+    let missed: BTreeSet<String> =
+        items(&worker["unreachable"]).iter().map(|one| plain(&one["what"])).collect();
+    let missed: Vec<String> = missed.into_iter().collect();
+    match (missed.is_empty(), worker["draining"] == true) {
+        (false, _) => format!("no {}", missed.join(", no ")),
+        (true, true) => "draining".to_owned(),
+        (true, false) => "accepting".to_owned(),
+    }
 }
 
 fn tasks(status: &Value, lines_max: usize, now_ms: u64) -> String {
@@ -302,6 +315,15 @@ mod tests {
         }
         assert!(screen.lines().count() < 50, "{screen}");
         assert_eq!(of(&status(), usize::MAX).matches("by-dev-rootcoord").count(), 40);
+    }
+
+    #[test]
+    fn a_worker_that_is_cut_off_says_from_what() {
+        let mut status = status();
+        let target = json!({ "what": "target", "target_id": "a", "since": 1 });
+        status["workers"][0]["unreachable"] = json!([target, target, { "what": "log", "since": 2 }]);
+        let screen = of(&status, LINES_DEFAULT);
+        assert!(screen.contains("no log, no target") && !screen.contains("accepting"), "{screen}");
     }
 
     #[test]

@@ -76,6 +76,7 @@ async fn whole(state: &AppState, query: &Query) -> Value {
     let leader = &state.leader;
     let workers = leader.workers();
     let waiting = leader.waiting();
+    let unreached = leader.unreached();
     let cluster = state.registry.read(|registry| {
         let inputs = senders::Inputs::of(registry);
         let mut next = Next::default();
@@ -86,7 +87,7 @@ async fn whole(state: &AppState, query: &Query) -> Value {
             totals: totals::Totals::of(registry, &inputs, &waiting, workers.len()),
             failovers: totals::Failovers::of(leader),
             uncertain: totals::Uncertain::of(leader, &inputs),
-            workers: workers::page(&workers, registry, query, &mut next, now_ms),
+            workers: workers::page((&workers, &unreached), registry, query, &mut next, now_ms),
             tasks: tasks::page(leader, registry, query, &mut next, now_ms),
             senders: senders::page((leader, &waiting), (registry, &inputs), query, &mut next, now_ms),
             next,

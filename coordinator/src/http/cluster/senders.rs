@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::query::{Next, Query};
 use crate::http::lag;
 use crate::leader::{LeaderView, SenderInfo, TaskReason};
-use crate::planner::Waiting;
+use crate::planner::{Place, Waiting};
 use crate::registry::{self, SenderId, ShardPhase, ShardState, State};
 
 /// Tasks that are named of one sender.
@@ -168,7 +168,14 @@ fn reason(info: Option<&SenderInfo>, waits: Option<&Waiting>) -> Option<Trouble>
     reported.map(Trouble::of).or_else(|| {
         let message = match waits? {
             Waiting::NoWorker => "no worker accepts senders".to_owned(),
-            Waiting::FinalWord { worker_id } => format!("waits for the last word of worker {worker_id}"),
+            Waiting::FinalWord { worker_id, cut_off_from } => {
+                let why = match cut_off_from {
+                    None => "",
+                    Some(Place::Log) => ", which does not reach the source's log",
+                    Some(Place::Target(_)) => ", which does not reach the target",
+                };
+                format!("waits for the last word of worker {worker_id}{why}")
+            }
         };
         Some(Trouble { class: "transient", message, since: None })
     })

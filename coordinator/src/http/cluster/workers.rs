@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::query::{Next, Query};
-use crate::leader::WorkerInfo;
+use crate::leader::{Unreached, WorkerInfo};
+use crate::planner::Place;
 use crate::registry::State;
 
 /// One of them.
@@ -23,11 +24,34 @@ pub(super) struct Worker {
     /// Senders that it owns.
     senders: usize,
     buffered_bytes: u64,
+    /// Servers that do not answer it.
+    unreachable: Vec<Unreachable>,
+}
+
+/// One of these.
+#[derive(Debug, Serialize)]
+struct Unreachable {
+    /// `target` or `log`.
+    what: &'static str,
+    /// Which target.
+    target_id: Option<String>,
+    /// Unix milliseconds since when nothing came from it.
+    since: u64,
+}
+
+impl Unreachable {
+    fn of(unreached: &Unreached) -> Self {
+        let (what, target_id) = match &unreached.place {
+            Place::Log => ("log", None),
+            Place::Target(target_id) => ("target", Some(target_id.clone())),
+        };
+        Self { what, target_id, since: unreached.since_ms }
+    }
 }
 
 /// The workers that are asked for.
 pub(super) fn page(
-    workers: &[WorkerInfo],
+    (workers, unreached): (&[WorkerInfo], &BTreeMap<String, Vec<Unreached>>),
     registry: &State,
     query: &Query,
     next: &mut Next,
@@ -50,6 +74,10 @@ pub(super) fn page(
         draining: worker.draining,
         senders: owned.get(worker.worker_id.as_str()).copied().unwrap_or(0),
         buffered_bytes: worker.buffered_bytes,
+        unreachable: unreached
+            .get(&worker.worker_id)
+            .map(|list| list.iter().map(Unreachable::of).collect())
+            .unwrap_or_default(),
     };
     page.into_iter().map(view).collect()
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::super::LogError;
 use super::pull::MESSAGES_BUFFERED_MAX;
+use crate::reach::{self, Answer};
 use crate::source::LogConfig;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,6 +65,19 @@ impl Connection {
     pub(super) fn lost_error(&self) -> LogError {
         let why = self.lost.borrow().clone();
         LogError::Transient(format!("connection lost: {}", why.as_deref().unwrap_or("closed")))
+    }
+}
+
+/// Connects, which takes an answer to a ping, and closes.
+pub(super) async fn reach(config: &LogConfig, within: Duration) -> Answer {
+    match tokio::time::timeout(within, options(config).connect(config.address.as_str())).await {
+        Err(_) => Answer::Silent,
+        Ok(Ok(_)) => Answer::Answered,
+        Ok(Err(error)) => match error.kind() {
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Answer::Answered,
+            ConnectErrorKind::TimedOut => Answer::Silent,
+            _ => reach::of_error(&error),
+        },
     }
 }
 

@@ -12,10 +12,12 @@ mod sequence;
 mod tail;
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{LogError, LogReader, LogSource, LogTail, Start};
+use crate::reach::Answer;
 use crate::source::LogConfig;
 
 use connection::Connection;
@@ -50,5 +52,9 @@ impl LogSource for NatsLog {
 
     async fn tail(&self, channel: &str) -> Result<LogTail, LogError> {
         tail::read(&self.config, channel).await
+    }
+
+    async fn reach(&self, within: Duration) -> Answer {
+        connection::reach(&self.config, within).await
     }
 }

@@ -62,7 +62,10 @@ impl Runner {
             let fence = self.context.fence.clone();
             running.foreign.calling(about.0.msgs.len());
             running.called = Called { at: Instant::now(), bytes: call::bytes_of(&about.0) };
-            running.call = Some(call::replicate(client, about, fence, times).boxed());
+            running.calling = Some(client.clone());
+            let target = self.target.clone();
+            let call = call::replicate(client, about, fence, times);
+            running.call = Some(async move { target.wait(call, Outcome::sign).await }.boxed());
         }
     }
 

@@ -6,6 +6,7 @@ mod presence;
 mod readers;
 mod refused;
 mod report;
+mod sight;
 mod target_clock;
 mod too_large;
 
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use self::calls::{Called, connect};
 use self::presence::Asking;
 use self::report::PUBLISH_MS;
+use self::report::abandoned;
 pub(super) use self::report::never_began;
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
@@ -35,6 +37,7 @@ use super::reader::{ReaderEvent, ReaderTask};
 use super::takeover::{Findings, Takeover, Trouble};
 use super::target_clock::TargetClock;
 use super::time::{Monotonic, unix_ms};
+use crate::reach::Watch;
 
 /// Beyond the timeout of a call that is on its way, what a stop may take.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -57,6 +60,7 @@ pub(super) struct Runner {
     horizon: u64,
     clock: Monotonic,
     client: Result<MilvusClient, ClientError>,
+    target: Watch,
     problems: Problems,
     troubles: (mpsc::UnboundedSender<Trouble>, mpsc::UnboundedReceiver<Trouble>),
 }
@@ -69,6 +73,8 @@ struct Running {
     call: Option<BoxFuture<'static, Outcome>>,
     /// When it began, and its size.
     called: Called,
+    /// What it is made with: an assignment may name another way to the target meanwhile.
+    calling: Option<MilvusClient>,
     gate: Gate,
     backoff: Backoff,
     /// A channel whose messages cannot be read: its reader rests until then.
@@ -98,6 +104,8 @@ struct Stop {
     deadline: Instant,
     /// A call of unknown fate was met while stopping.
     unknown: bool,
+    /// It was given up because the target answers nobody here.
+    abandoned: bool,
 }
 
 impl Runner {
@@ -108,6 +116,7 @@ impl Runner {
         report: watch::Sender<SenderReport>,
     ) -> Self {
         let client = connect(&assignment, &context);
+        let target = context.reach.target(&assignment.target.clone().unwrap_or_default());
         Self {
             horizon: assignment.horizon,
             assignment,
@@ -116,6 +125,7 @@ impl Runner {
             report,
             clock: Monotonic::new(),
             client,
+            target,
             problems: Problems::default(),
             troubles: mpsc::unbounded_channel(),
         }
@@ -129,10 +139,13 @@ impl Runner {
         while self.turn(&mut running).await {}
         if let Some(stop) = running.stop.take() {
             let mut report = self.make_report(&mut running);
-            if stop.unknown {
+            if stop.abandoned {
+                report = abandoned(&self.assignment);
+            } else if stop.unknown {
                 report.phase = SenderPhase::Running as i32;
             }
-            tracing::info!(sender, stopped = !stop.unknown, clock = report.clock, "sender ends");
+            let stopped = !stop.unknown && !stop.abandoned;
+            tracing::info!(sender, stopped, clock = report.clock, "sender ends");
             self.report.send_replace(report.clone());
             // The session may have lost interest.
             let _ = stop.reply.send(report);
@@ -208,6 +221,7 @@ impl Runner {
             events: mpsc::channel(16),
             call: None,
             called: Called { at: Instant::now(), bytes: 0 },
+            calling: None,
             gate: Gate::Open,
             backoff: Backoff::new(config),
             resting: HashMap::new(),
@@ -235,6 +249,7 @@ impl Runner {
         while let Ok(command) = self.commands.try_recv() {
             self.on_command(running, command);
         }
+        self.keep_in_sight(running);
         self.keep_readers(running);
         if may_call {
             self.keep_target_clock(running);
@@ -308,7 +323,7 @@ impl Runner {
                 let timeout = Duration::from_millis(self.context.config.call_timeout_ms);
                 let deadline = Instant::now() + timeout + STOP_GRACE;
                 running.core.begin_stop(self.clock.now_ms());
-                running.stop = Some(Stop { reply, deadline, unknown: false });
+                running.stop = Some(Stop { reply, deadline, unknown: false, abandoned: false });
             }
         }
     }
@@ -318,7 +333,7 @@ impl Runner {
         let Some(stop) = &mut running.stop else { return false };
         let late = Instant::now() >= stop.deadline;
         stop.unknown |= late;
-        late || running.core.is_stopped()
+        late || stop.abandoned || running.core.is_stopped()
     }
 
     /// Answers whether the target is reached in another way than before.
@@ -328,6 +343,7 @@ impl Runner {
         if moved {
             // A call on the old connection goes on.
             self.client = connect(&self.assignment, &self.context);
+            self.target = self.context.reach.target(&self.assignment.target.clone().unwrap_or_default());
         }
         moved
     }
@@ -338,6 +354,7 @@ impl Runner {
             config: self.context.config.clone(),
             fence: self.context.fence.clone(),
             client: self.client.clone(),
+            target: self.target.clone(),
             troubles: self.troubles.0.clone(),
         }
     }

@@ -39,6 +39,12 @@ impl Runner {
     }
 }
 
+/// The last word of a sender that leaves a call of unknown fate behind: what it knew counts as its last report before
+/// says.
+pub(super) fn abandoned(assignment: &SenderAssignment) -> SenderReport {
+    SenderReport { phase: SenderPhase::Abandoned as i32, ..starting_report(assignment) }
+}
+
 /// The last word of a sender that is stopped before it began: its inputs are where they were.
 pub(in super::super) fn never_began(assignment: &SenderAssignment) -> SenderReport {
     let end = |shard: &ShardAssignment| ShardReport {

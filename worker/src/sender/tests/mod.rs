@@ -1,6 +1,7 @@
 //! The whole sender, with its readers, calls and lease, against the model of the target behind a real gRPC server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cut;
 mod fake_target;
 mod memory_log;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use harrier_milvus::tso;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, TargetConnection};
+use tokio::task::JoinHandle;
 
 use self::fake_target::{FakeTarget, Mood};
 use self::memory_log::MemoryLog;
@@ -18,6 +20,7 @@ use super::core::tests::random::Random;
 use super::{SenderContext, SenderHandle, TargetLimits, spawn};
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
+use crate::reach::Reach;
 use crate::session::{BootInstant, Lease};
 use crate::traffic::TrafficSink;
 
@@ -28,6 +31,16 @@ struct Bench {
     target: FakeTarget,
     lease: Lease,
     sender: SenderHandle,
+    /// What the sender was made of.
+    assignment: SenderAssignment,
+    context: SenderContext,
+    looking: JoinHandle<()>,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
 }
 
 /// Long enough that many calls are made.
@@ -78,16 +91,20 @@ impl Bench {
             ..WorkerConfig::default()
         };
         change(&mut assignment, &mut config);
+        let reach = Reach::new(&config);
+        let looking = tokio::spawn(reach.clone().keep_looking());
         let context = SenderContext {
             log: Arc::new(MemoryLog::new(&history, failing_percent)),
             target_limits: TargetLimits::new(&config),
+            reach: reach.clone(),
             config,
             fence: lease.fence(),
             // Less than a batch: every reader lives on its reserve now and then.
             byte_pool: BytePool::new(2000),
             traffic: TrafficSink::new(),
         };
-        Self { history, target, lease, sender: spawn(assignment, context) }
+        let sender = spawn(assignment.clone(), context.clone());
+        Self { history, target, lease, sender, assignment, context, looking }
     }
 
     /// What the session does with each heartbeat, until `done` or for 20 s.

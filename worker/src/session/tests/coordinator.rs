@@ -81,6 +81,7 @@ impl Coordinator for FakeCoordinator {
             desired: if unchanged { Vec::new() } else { script.desired.clone() },
             horizons: Vec::new(),
             beat_again_ms: 0,
+            looks: Vec::new(),
         };
         script.beats.push(request);
         Ok(Response::new(reply))

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::coordinator::{FakeCoordinator, LEASE_MS};
 use super::fake_sender::FakeHost;
 use crate::byte_pool::BytePool;
+use crate::config::WorkerConfig;
+use crate::reach::Reach;
 use crate::session::Lease;
 use crate::session::coordinators::Coordinators;
 use crate::session::run::{Session, SessionParts};
@@ -34,6 +36,7 @@ fn start(addresses: &[SocketAddr], finishing: usize) -> Running {
         lease: lease.clone(),
         traffic: traffic.clone(),
         byte_pool: BytePool::new(1000),
+        reach: Reach::new(&WorkerConfig::default()),
         make_host: Box::new(move |_| Ok(senders.clone())),
         drain_timeout: Duration::from_secs(3),
         backoff_min: Duration::from_millis(5),
