@@ -44,7 +44,8 @@ bench-cluster: ## three coordinators, 16,000 senders, 1,000 workers that beat: C
 	@$(PYTHON) -m bench.cluster
 
 simulate: ## 10,000 histories of a whole Harrier in virtual time, faults drawn from seeds (FIRST, SEEDS)
-	cargo run --profile simulation -p harrier-sim -- $(or $(FIRST),0) $(or $(SEEDS),10000)
+	HARRIER_SIM_FIRST=$(or $(FIRST),0) HARRIER_SIM_SEEDS=$(or $(SEEDS),10000) CARGO_INCREMENTAL=0 \
+		cargo test --config sim/optimized.toml --workspace --test seeds no_history -- --nocapture
 
 chaos: ## faults of every kind at moments of chance, compared by content (ROUNDS=, SEED=; without them all campaigns, hours)
 	cargo build -p harrier

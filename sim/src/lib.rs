@@ -12,14 +12,17 @@
 //!   operator      a client of the API: what was acknowledged stands
 //!   process       worker processes: killed, frozen, cut off, with clocks that are wrong
 //!   targets       calls on their way: late, lost, executed in part, answered or not
+//!   restore       all coordinators are lost, and a backup is restored
 //!   verdict       what must hold at each step and in the end
 //! ```
 //! A seed gives the same history each time. `cargo run -p harrier-sim -- SEED` runs one alone.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod campaign;
+mod counts;
 mod raft;
 mod random;
 mod world;
 
 pub use campaign::{Failure, run_seed, run_seeds};
+pub use counts::Counts;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use harrier_sim::{run_seed, run_seeds};
+use harrier_sim::run_seeds;
 
 fn main() -> ExitCode {
     let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|text| text.parse()).collect();
@@ -23,14 +23,13 @@ fn main() -> ExitCode {
     }
     let begin = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let failures = match count {
-        1 => run_seed(first).err().into_iter().collect(),
-        _ => run_seeds(first, count, threads),
-    };
+    let (counts, failures) = run_seeds(first, count, threads);
+    let seconds = begin.elapsed().as_secs_f64();
+    println!("{counts}");
     for failure in &failures {
         println!("seed {} fails: {}", failure.seed, failure.what);
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    println!("{count} seeds from {first} in {seconds:.1} s, {} failed", failures.len());
+    let done = counts.histories + failures.len() as u64;
+    println!("{done} seeds from {first} in {seconds:.1} s, {} failed", failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

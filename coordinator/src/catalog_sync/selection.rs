@@ -20,6 +20,8 @@ struct Rule {
 
 /// A plain name, or a glob. Names of Milvus hold no `/`, so that a `*` is any text.
 enum Pattern {
+    /// `*`, as most tasks have it: a glob is compiled, and asked, at some expense.
+    Everything,
     Name(String),
     Glob(GlobMatcher),
 }
@@ -27,6 +29,9 @@ enum Pattern {
 impl Pattern {
     /// What is no valid glob can only be meant as a name.
     fn new(text: &str) -> Self {
+        if text == "*" {
+            return Self::Everything;
+        }
         if !text.contains(['*', '?', '[', '{', '\\']) {
             return Self::Name(text.to_owned());
         }
@@ -41,6 +46,7 @@ impl Pattern {
 
     fn matches(&self, name: &str) -> bool {
         match self {
+            Self::Everything => true,
             Self::Name(own) => own == name,
             Self::Glob(glob) => glob.is_match(name),
         }

@@ -27,11 +27,12 @@ pub(crate) struct Answer {
 pub(crate) struct DesiredCache {
     registry: Registry,
     applied: watch::Receiver<u64>,
-    cached: Mutex<Cached>,
+    cached: Mutex<CachedDesired>,
 }
 
+/// Desired sets as of some state and connections. Pure.
 #[derive(Default)]
-struct Cached {
+pub(crate) struct CachedDesired {
     /// The entry, and the generation of connections, up to which nothing has changed.
     seen: Option<(u64, u64)>,
     fingerprint: Option<u64>,
@@ -49,40 +50,49 @@ impl DesiredCache {
         // Read before the state: an entry that is applied in between is looked at once more next time.
         let seen = (*self.applied.borrow(), connections.generation());
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
-        self.registry.read(|state| {
-            cached.follow(state, connections, seen);
-            let stale =
-                cached.desired.of(worker_id).is_some_and(|desired| !desired.is_current(state, worker_id));
-            if stale {
-                cached.rebuild(state, connections, seen);
-            }
-            let nothing = WorkerDesired::default();
-            let desired = cached.desired.of(worker_id).unwrap_or(&nothing);
-            let version = desired.version();
-            Answer {
-                version,
-                desired: (version != has).then(|| desired.assignments(state)),
-                horizons: desired.horizons(state),
-                expected: desired.expected().to_vec(),
-            }
-        })
+        let build = |state: &State| Desired::build(state, &connections.connections());
+        self.registry.read(|state| cached.answer((state, seen), build, (worker_id, has)))
     }
 }
 
-impl Cached {
-    fn follow(&mut self, state: &State, connections: &ConnectionCache, seen: (u64, u64)) {
+impl CachedDesired {
+    /// What a worker must do that works on version `has`. `seen`: an entry, and a generation of connections, that the
+    /// state and what is built now are at least as new as.
+    pub(crate) fn answer(
+        &mut self,
+        (state, seen): (&State, (u64, u64)),
+        build: impl Fn(&State) -> Desired,
+        (worker_id, has): (&str, u64),
+    ) -> Answer {
+        self.follow(state, seen, &build);
+        let stale = self.desired.of(worker_id).is_some_and(|desired| !desired.is_current(state, worker_id));
+        if stale {
+            self.rebuild(state, seen, &build);
+        }
+        let nothing = WorkerDesired::default();
+        let desired = self.desired.of(worker_id).unwrap_or(&nothing);
+        let version = desired.version();
+        Answer {
+            version,
+            desired: (version != has).then(|| desired.assignments(state)),
+            horizons: desired.horizons(state),
+            expected: desired.expected().to_vec(),
+        }
+    }
+
+    fn follow(&mut self, state: &State, seen: (u64, u64), build: impl Fn(&State) -> Desired) {
         if self.seen == Some(seen) {
             return;
         }
         if self.fingerprint == Some(fingerprint(state, seen.1)) {
             self.seen = Some(seen);
         } else {
-            self.rebuild(state, connections, seen);
+            self.rebuild(state, seen, build);
         }
     }
 
-    fn rebuild(&mut self, state: &State, connections: &ConnectionCache, seen: (u64, u64)) {
-        self.desired = Desired::build(state, &connections.connections());
+    fn rebuild(&mut self, state: &State, seen: (u64, u64), build: impl Fn(&State) -> Desired) {
+        self.desired = build(state);
         self.fingerprint = Some(fingerprint(state, seen.1));
         self.seen = Some(seen);
     }

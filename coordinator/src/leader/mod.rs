@@ -66,8 +66,9 @@ pub use workers::WorkerInfo;
 pub(crate) mod simulated {
     pub(crate) use super::checkpoint::entries;
     pub use super::desired::Connections;
-    pub(crate) use super::desired::{Desired, WorkerDesired};
-    pub(crate) use super::pending::{Pending, Reports};
+    pub(crate) use super::desired::Desired;
+    pub(crate) use super::desired_cache::CachedDesired;
+    pub(crate) use super::pending::{Pending, Reports, is_final};
     pub(crate) use super::release::{Assignment, Releases};
     pub(crate) use super::workers::{Beat, Hello, WorkerTable};
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, SenderReport};
 
 use crate::leader::simulated::{
-    Assignment, Beat, Connections, Desired, Hello, Pending, Releases, Reports, WorkerDesired, WorkerTable,
-    entries,
+    Assignment, Beat, CachedDesired, Connections, Desired, Hello, Pending, Releases, Reports, WorkerTable,
+    entries, is_final,
 };
 use crate::planner::{Balance, Plan, plan};
 use crate::registry::{Command, Reply, State};
@@ -21,6 +21,14 @@ pub struct Received {
     newest: bool,
     reported: BTreeSet<Assignment>,
     received: Instant,
+    last_words: Option<u64>,
+}
+
+impl Received {
+    /// The batch that holds what the worker will not say again: the answer waits for it, though not for long.
+    pub const fn last_words(&self) -> Option<u64> {
+        self.last_words
+    }
 }
 
 /// The memory of one leader.
@@ -35,6 +43,7 @@ pub struct SimLeader {
     planned: Option<Plan>,
     proposed: Option<Plan>,
     balance: Balance,
+    desired: CachedDesired,
 }
 
 impl SimLeader {
@@ -51,6 +60,7 @@ impl SimLeader {
             planned: None,
             proposed: None,
             balance: Balance { may_begin: true, ..Balance::default() },
+            desired: CachedDesired::default(),
         }
     }
 
@@ -71,8 +81,11 @@ impl SimLeader {
         let touched = self.workers.touch(&request.worker_id, &beat, (received, millis(now))).ok()?;
         let reported =
             request.senders.iter().map(|report| (report.sender_id.clone(), report.epoch)).collect();
+        let mut last_words = None;
         if touched.newest {
-            self.take_reports(&request.worker_id, request.senders);
+            let any_last_word = request.senders.iter().any(is_final);
+            let batch = self.take_reports(&request.worker_id, request.senders);
+            last_words = batch.filter(|_| any_last_word);
         }
         Some(Received {
             worker_id: request.worker_id,
@@ -82,26 +95,31 @@ impl SimLeader {
             newest: touched.newest,
             reported,
             received,
+            last_words,
         })
     }
 
     /// As `sessions::heartbeat`, after the check of leadership.
-    pub fn answer(&mut self, state: &State, connections: &Connections, received: Received) -> HeartbeatReply {
-        let desired = Desired::build(state, connections);
-        let nothing = WorkerDesired::default();
-        let desired = desired.of(&received.worker_id).unwrap_or(&nothing);
-        let version = desired.version();
-        let unchanged = version == received.desired_version;
+    pub fn answer(
+        &mut self,
+        (state, applied): (&State, u64),
+        connections: &Connections,
+        received: Received,
+    ) -> HeartbeatReply {
+        let build = |state: &State| Desired::build(state, connections);
+        let has = (received.worker_id.as_str(), received.desired_version);
+        let answer = self.desired.answer((state, (applied, 0)), build, has);
+        let unchanged = answer.desired.is_none();
         if received.newest {
-            self.releases.observe(desired.expected(), unchanged, &received.reported, received.received);
+            self.releases.observe(&answer.expected, unchanged, &received.reported, received.received);
         }
         HeartbeatReply {
             sequence: received.sequence,
             unknown_worker: !received.known,
-            desired_version: version,
+            desired_version: answer.version,
             unchanged,
-            desired: if unchanged { Vec::new() } else { desired.assignments(state) },
-            horizons: desired.horizons(state),
+            desired: answer.desired.unwrap_or_default(),
+            horizons: answer.horizons,
             beat_again_ms: 0,
             looks: Vec::new(),
         }

@@ -72,12 +72,12 @@ impl Node {
     pub(crate) fn new(id: NodeId, snapshot: Arc<Snapshot>) -> Self {
         Self {
             id,
-            term: 0,
+            term: snapshot.term,
             voted: None,
+            commit: snapshot.index,
             log: Log::new(snapshot),
             role: Role::Follower,
             leader: None,
-            commit: 0,
             agreed: 0,
             election_at_ms: 0,
             sync_at_ms: None,

@@ -41,6 +41,8 @@ pub(super) struct Catalog {
     pub(super) connections: BTreeMap<String, Arc<TargetConnection>>,
     /// When anything changes.
     changes: BTreeSet<u64>,
+    /// Collections that the targets have to have in the end.
+    living: BTreeMap<(String, String), Timestamp>,
 }
 
 impl Catalog {
@@ -76,7 +78,9 @@ impl Catalog {
             let partitions = known.partitions_from_ms.iter().map(|from_ms| known.shown_from_ms.max(*from_ms));
             partitions.chain([known.shown_from_ms]).chain(known.dropped_from_ms)
         });
-        Self { connections: connections(&tasks), changes: changes.collect(), known }
+        let living = known.iter().filter(|known| known.dropped_from_ms.is_none());
+        let living = living.map(|known| ((known.target_id.clone(), known.name.clone()), known.created_ts));
+        Self { connections: connections(&tasks), changes: changes.collect(), living: living.collect(), known }
     }
 
     /// The targets, empty.
@@ -134,9 +138,8 @@ impl Catalog {
     }
 
     /// Collections that the target has to have in the end, by target and name.
-    pub(super) fn living(&self) -> BTreeMap<(String, String), Timestamp> {
-        let living = self.known.iter().filter(|known| known.dropped_from_ms.is_none());
-        living.map(|known| ((known.target_id.clone(), known.name.clone()), known.created_ts)).collect()
+    pub(super) const fn living(&self) -> &BTreeMap<(String, String), Timestamp> {
+        &self.living
     }
 }
 

@@ -55,7 +55,11 @@ impl Ddl {
 
     pub(super) fn list(&self) -> Vec<(String, i64)> {
         let id = |made: &Made| self.known[&made.created_ts].target_id;
-        self.collections.iter().map(|(name, made)| (name.clone(), id(made))).collect()
+        let listed = self.collections.iter().map(|(name, made)| (name.clone(), id(made)));
+        let mut listed: Vec<(String, i64)> = listed.collect();
+        // Hidden names are drawn anew each time, and a history is to be the same.
+        listed.sort_by_key(|(_, id)| *id);
+        listed
     }
 
     pub(super) fn describe(&self, name: &str) -> Result<CollectionDescription, ClientError> {
@@ -97,6 +101,22 @@ impl Ddl {
         self.collections.insert(new.name.clone(), Made { created_ts, new: new.clone(), partitions });
         self.effects.push(Effect::Created);
         Ok(())
+    }
+
+    /// False if it is not there.
+    pub(super) fn drop_by_hand(&mut self, created_ts: Timestamp) -> bool {
+        let before = self.collections.len();
+        self.collections.retain(|_, made| made.created_ts != created_ts);
+        let found = self.collections.len() < before;
+        if found {
+            self.dropped.insert(created_ts);
+        }
+        found
+    }
+
+    /// When the collection of that name was created at the source, if there is one.
+    pub(super) fn created_ts(&self, name: &str) -> Option<Timestamp> {
+        self.collections.get(name).map(|made| made.created_ts)
     }
 
     pub(super) fn partitions(&self, name: &str) -> Result<Vec<Partition>, ClientError> {

@@ -1,5 +1,7 @@
 //! What goes wrong, and how often.
 
+use harrier_worker::simulation::SimChannel;
+
 use super::World;
 use crate::raft::NODES;
 use crate::random::Random;
@@ -12,7 +14,14 @@ pub(super) struct Weather {
     pub(super) delay: u64,
     pub(super) calls: u64,
     faults: u64,
+    /// How often the targets seal segments, per mille and step.
+    seals: u64,
+    /// How long after the last fault calls of before are still executed.
+    pub(super) late_in_calm_ms: u64,
 }
+
+/// Most histories are over soon after the last fault; one in so many waits for calls that come much later.
+const PATIENT: u64 = 25;
 
 impl Weather {
     pub(super) fn new(random: &mut Random, duration_ms: u64) -> Self {
@@ -21,9 +30,16 @@ impl Weather {
             calm: false,
             loss: [0, 2, 10][random.index(3)],
             delay: [0, 3, 15][random.index(3)],
-            calls: [0, 2, 10][random.index(3)],
-            faults: [2, 8, 25][random.index(3)],
+            calls: [1, 4, 12][random.index(3)],
+            faults: [3, 12, 35][random.index(3)],
+            seals: [0, 3, 15][random.index(3)],
+            late_in_calm_ms: if random.below(PATIENT) == 0 { 45_000 } else { 2_000 },
         }
+    }
+
+    /// No call that was given up is executed later.
+    pub(super) const fn late_until_ms(&self) -> u64 {
+        self.calm_from_ms + self.late_in_calm_ms
     }
 
     pub(super) const fn is_bad(&self) -> bool {
@@ -32,6 +48,18 @@ impl Weather {
 }
 
 impl World {
+    /// The targets seal segments; what is written twice then stays twice.
+    pub(super) fn seal(&mut self) {
+        if self.random.below(1_000) < self.weather.seals {
+            self.any_channel().flush();
+        }
+    }
+
+    fn any_channel(&mut self) -> &mut SimChannel {
+        let number = self.random.index(self.targets.channels.len());
+        self.targets.channels.values_mut().nth(number).unwrap()
+    }
+
     pub(super) fn misbehave(&mut self) {
         if self.random.below(1_000) >= self.weather.faults {
             return;
@@ -40,9 +68,10 @@ impl World {
         let short_ms = self.random.below(400);
         let long_ms = self.random.below(2_500);
         let duration_ms = if self.random.chance(50) { short_ms } else { long_ms };
-        let fault = self.random.below(14);
+        let fault = self.random.below(19);
         let coordinator = self.any_coordinator();
         let other = (coordinator + 1 + self.random.index(NODES - 1)) % NODES;
+        self.counts.faults += 1;
         self.tell(|| format!("fault {fault} of process {index} for {duration_ms} ms"));
         match fault {
             0 | 1 => self.kill(index, duration_ms),
@@ -63,9 +92,17 @@ impl World {
                 let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
                 self.group.nodes[coordinator].wall_off_ms = wall_off_ms;
             }
-            _ => {
+            13 => {
                 let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
                 self.processes[index].set_wall_off_ms(wall_off_ms);
+            }
+            14 => self.processes[index].target_cut_until_ms = self.now_ms + duration_ms,
+            15 => self.processes[index].log_cut_until_ms = self.now_ms + duration_ms,
+            16 => drop(self.any_channel().flush()),
+            17 => self.any_channel().restart(),
+            _ => {
+                let forward_ms = self.random.below(1_500);
+                self.any_channel().put_clock_forward(forward_ms);
             }
         }
         // Sometimes two at once.
@@ -88,6 +125,8 @@ impl World {
             process.frozen_until_ms = process.frozen_until_ms.min(self.now_ms);
             process.dead_until_ms = process.dead_until_ms.min(self.now_ms);
             process.cut_until_ms = 0;
+            process.target_cut_until_ms = 0;
+            process.log_cut_until_ms = 0;
         }
         for node in &mut self.group.nodes {
             node.frozen_until_ms = 0;

@@ -71,12 +71,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Group {
-    pub(super) fn new(speeds: [u64; NODES]) -> Self {
-        let first = Arc::new(Snapshot { index: 0, term: 0, state: State::default() });
+    /// A group that begins with a snapshot.
+    pub(super) fn new(speeds: [u64; NODES], first: Snapshot) -> Self {
+        let first = Arc::new(first);
         let nodes = speeds.iter().enumerate().map(|(id, speed)| Coordinator {
             raft: Node::new(id, first.clone()),
-            state: Arc::default(),
-            applied: 0,
+            state: Arc::new(Mutex::new(first.state.clone())),
+            applied: first.index,
             proposals: BTreeMap::new(),
             tenure: None,
             frozen_until_ms: 0,
@@ -86,12 +87,19 @@ impl Group {
             speed: *speed,
             inbox: Vec::new(),
         });
-        Self { state: State::default(), decided: Vec::new(), nodes: nodes.collect() }
+        let nodes = nodes.collect();
+        let before = Logged { term: first.term, entry: None };
+        let decided = vec![before; usize::try_from(first.index).unwrap()];
+        Self { state: first.state.clone(), decided, nodes }
     }
 
     /// A coordinator that leads, as far as it knows.
     pub(super) fn any_leader(&self) -> Option<NodeId> {
         self.nodes.iter().position(|node| node.raft.leads().is_some())
+    }
+
+    pub(super) fn decided_count(&self) -> u64 {
+        self.decided.len() as u64
     }
 
     /// Whether all that have applied everything have the same state.
@@ -264,9 +272,13 @@ impl World {
                     tenure.leader.batch_decided(reply.is_some());
                 }
             }
-            (Purpose::Sync(answer), Some(reply)) => drop(answer.send(reply)),
+            (Purpose::Sync(answer), reply) => {
+                self.tasks_heard = true;
+                // Unanswered it fails.
+                let _ = reply.map(|reply| answer.send(reply));
+            }
             (Purpose::Operator(number), Some(reply)) => self.operator_answered(number, &reply),
-            (Purpose::Nobody | Purpose::Sync(_) | Purpose::Operator(_), _) => {}
+            (Purpose::Nobody | Purpose::Operator(_), _) => {}
         }
     }
 

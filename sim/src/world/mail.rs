@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest};
-use harrier_worker::simulation::Call;
+use harrier_worker::simulation::{Answer, Call};
 
 use super::World;
 use super::port::TargetCall;
@@ -36,10 +36,11 @@ pub(super) enum Letter {
         number: usize,
         forwarded: bool,
     },
-    /// A read that has to show everything up to `floor`.
+    /// A read that has to show everything up to `floor`; a backup is one.
     Read {
         to: NodeId,
         floor: u64,
+        backup: bool,
     },
     Registered {
         worker_id: String,
@@ -62,6 +63,8 @@ pub(super) enum Letter {
     },
     /// A call reaches the target, which executes so many of its messages; `answers`: the answer finds its way back.
     Execute {
+        /// The process that made it.
+        from: u64,
         call: Box<Call>,
         count: usize,
         answers: bool,
@@ -74,10 +77,10 @@ pub(super) enum Letter {
         /// Owners and unknown outcomes of its sender until it was given up.
         openings: u32,
     },
-    /// `None`: refused.
     Executed {
+        to: u64,
         call_id: u64,
-        position: Option<u64>,
+        answer: Answer,
     },
     /// A call to the catalog of a target, which may execute it once more later.
     Change {
@@ -104,30 +107,51 @@ impl Mail {
         let first = self.letters.first_entry()?;
         (first.key().0 <= now_ms).then(|| first.remove())
     }
+
+    /// The coordinators are no longer there.
+    pub(super) fn return_to_senders(&mut self) {
+        self.letters.retain(|_, letter| letter.coordinator().is_none());
+    }
+}
+
+impl Letter {
+    /// The coordinator that it is for.
+    const fn coordinator(&self) -> Option<NodeId> {
+        match self {
+            Self::Member { to, .. }
+            | Self::Register { to, .. }
+            | Self::Heartbeat { to, .. }
+            | Self::Leave { to, .. }
+            | Self::Request { to, .. }
+            | Self::Read { to, .. } => Some(*to),
+            _ => None,
+        }
+    }
 }
 
 impl World {
     pub(super) fn deliver_mail(&mut self) {
         while let Some(letter) = self.mail.next(self.now_ms) {
+            if let Some(to) = letter.coordinator() {
+                self.arrive(to, letter);
+                continue;
+            }
             match letter {
-                Letter::Member { to, .. }
-                | Letter::Register { to, .. }
-                | Letter::Heartbeat { to, .. }
-                | Letter::Leave { to, .. }
-                | Letter::Request { to, .. }
-                | Letter::Read { to, .. } => self.arrive(to, letter),
                 Letter::Registered { worker_id, attempt } => self.on_registered(&worker_id, attempt),
                 Letter::Answer { worker_id, attempt, reply } => self.on_answer(&worker_id, attempt, *reply),
                 Letter::Left { worker_id, attempt } => self.on_left(&worker_id, attempt),
                 Letter::NotLeader { worker_id, attempt, leader } => {
                     self.on_not_leader(&worker_id, attempt, leader);
                 }
-                Letter::Execute { call, count, answers } => self.on_execute(&call, count, answers),
+                Letter::Execute { from, call, count, answers } => {
+                    self.on_execute(from, &call, count, answers);
+                }
                 Letter::ExecuteLate { call, from, to, openings } => {
                     self.on_execute_late(&call, from, to, openings);
                 }
-                Letter::Executed { call_id, position } => self.on_executed(call_id, position),
+                Letter::Executed { to, call_id, answer } => self.on_executed(to, call_id, answer),
                 Letter::Change { call, answers, again_ms } => self.on_change(call, answers, again_ms),
+                _ => {}
             }
         }
     }
@@ -146,7 +170,9 @@ impl World {
 
     pub(super) fn delay_ms(&mut self) -> u64 {
         if self.weather.is_bad() && self.random.chance(self.weather.delay) {
-            self.random.below(900)
+            // Now and then so late that leases, terms and backups have come and gone.
+            let latest_ms = if self.random.chance(10) { 6_000 } else { 900 };
+            self.random.below(latest_ms)
         } else {
             1 + self.random.below(15)
         }

@@ -8,6 +8,7 @@ mod mail;
 mod operator;
 mod port;
 mod process;
+mod restore;
 mod targets;
 mod tenure;
 mod verdict;
@@ -16,10 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use harrier_coordinator::registry::State;
 use harrier_worker::simulation::{SimChannel, SimTimes};
 use tokio::runtime::Runtime;
 
-use crate::raft::NODES;
+use crate::counts::Counts;
+use crate::raft::{NODES, Snapshot};
 use crate::random::Random;
 use catalog::Catalog;
 use faults::Weather;
@@ -27,7 +30,8 @@ use group::Group;
 use mail::Mail;
 use operator::Operator;
 use process::Process;
-use targets::{LATE_IN_CALM_MS, Targets};
+use restore::Disaster;
+use targets::Targets;
 
 /// Times are a third of the product's: the same relations, shorter histories.
 const HEARTBEAT_MS: u64 = 100;
@@ -40,8 +44,12 @@ const COMMIT_MS: u64 = 80;
 const CALL_MS: u64 = LEASE_MS / 3;
 
 const FOREIGN_GRACE_MS: u64 = 700;
+const SETTLE_MS: u64 = 150;
 
 const WORKERS: usize = 3;
+
+/// How exactly the tasks of the catalog syncs wait.
+const TASKS_MS: u64 = 50;
 
 /// From the last fault on, everything must have come to rest within this time.
 const REST_MS: u64 = 60_000;
@@ -62,6 +70,7 @@ pub(crate) struct World {
     /// Reads that were answered.
     reads: u64,
     operator: Operator,
+    disaster: Disaster,
     catalog: Catalog,
     targets: Targets,
     processes: Vec<Process>,
@@ -70,8 +79,14 @@ pub(crate) struct World {
     runtime: Arc<Runtime>,
     /// For the catalog syncs of leaders, in virtual time.
     leaders: Arc<Runtime>,
+    /// Something was said to their tasks.
+    tasks_heard: bool,
+    tasks_ran_ms: u64,
+    /// The source's catalog as it was last looked at.
+    source_version: usize,
     times: SimTimes,
     names: u64,
+    counts: Counts,
     /// Tells what happens (`HARRIER_SIM_TRACE`).
     tells: bool,
 }
@@ -87,11 +102,16 @@ impl World {
         let begin_ms = channels.values().map(SimChannel::begin_ms).min().unwrap();
         let times = SimTimes {
             call_timeout_ms: 400,
-            target_settle_ms: 150,
+            target_settle_ms: SETTLE_MS,
             foreign_grace_ms: FOREIGN_GRACE_MS,
+            target_clock_interval_ms: 1_500,
+            target_ahead_ms_max: 1_800,
             backoff_ms: 40,
             merge_bytes_max: [200, 1_000, 1 << 20][random.index(3)],
             call_bytes_max: [300, 2_000, 1 << 20][random.index(3)],
+            call_bytes_min: 100,
+            call_patient_bytes_max: [250, 1 << 20][random.index(2)],
+            call_quick_ms: 150,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let tasks_of_leaders =
@@ -99,22 +119,28 @@ impl World {
         let catalog = Catalog::new(&channels, &mut random, duration_ms, begin_ms);
         let tasks: BTreeSet<(String, String)> =
             catalog.known.iter().map(|known| (known.task_id.clone(), known.target_id.clone())).collect();
-        let speeds = std::array::from_fn(|_: usize| 95 + random.below(11));
+        let speeds = std::array::from_fn(|_: usize| 90 + random.below(21));
+        let first = Snapshot { index: 0, term: 0, state: State::default() };
         let targets = Targets::new(channels, catalog.targets());
         let mut world = Self {
             weather: Weather::new(&mut random, duration_ms),
-            group: Group::new(speeds),
+            group: Group::new(speeds, first),
             acknowledged_index: 0,
             reads: 0,
             operator: Operator::new(&tasks, &mut random, duration_ms),
+            disaster: Disaster::new(&mut random, duration_ms),
             catalog,
             targets,
             processes: Vec::new(),
             mail: Mail::default(),
             runtime: Arc::new(runtime),
             leaders: Arc::new(tasks_of_leaders),
+            tasks_heard: false,
+            tasks_ran_ms: 0,
+            source_version: 0,
             times,
             names: 0,
+            counts: Counts::default(),
             tells: std::env::var_os("HARRIER_SIM_TRACE").is_some(),
             now_ms: 0,
             begin_ms,
@@ -127,15 +153,22 @@ impl World {
         world
     }
 
-    pub(crate) fn run(&mut self) {
+    pub(crate) fn run(&mut self) -> Counts {
         while self.now_ms < self.weather.calm_from_ms {
             self.step();
+            self.seal();
             self.misbehave();
+            self.lose_coordinators();
         }
         self.calm_down();
-        let deadline_ms = self.now_ms + REST_MS;
+        let late_until_ms = self.weather.late_until_ms();
+        let deadline_ms = late_until_ms + REST_MS;
+        while self.now_ms < late_until_ms {
+            self.step();
+            self.seal();
+        }
         // What was seen of former owners is answered after a while.
-        let quiet_until_ms = self.now_ms + LATE_IN_CALM_MS + 2 * FOREIGN_GRACE_MS;
+        let quiet_until_ms = late_until_ms + 2 * FOREIGN_GRACE_MS;
         while self.now_ms < quiet_until_ms {
             self.step();
         }
@@ -146,19 +179,33 @@ impl World {
                 at_rest_since_ms = self.now_ms;
             }
             assert!(self.now_ms < deadline_ms, "does not come to rest: {}", self.why_not_at_rest());
+            self.drop_orphans();
             self.step();
         }
         self.stays_at_rest();
+        self.counted()
+    }
+
+    fn counted(&mut self) -> Counts {
+        Counts {
+            histories: 1,
+            virtual_ms: self.now_ms,
+            decided: self.counts.decided + self.group.decided_count(),
+            calls: self.targets.calls(),
+            late_calls: self.targets.late_calls,
+            digest: self.random.next(),
+            ..self.counts.clone()
+        }
     }
 
     /// A few milliseconds, and what is due in them.
     fn step(&mut self) {
-        let passed_ms = 1 + self.random.below(20);
+        let passed_ms = 1 + self.random.below(if self.weather.is_bad() { 20 } else { 40 });
         self.now_ms += passed_ms;
         self.drop_at_source();
         self.deliver_mail();
         self.operate();
-        self.run_tasks(passed_ms);
+        self.run_tasks();
         for id in 0..NODES {
             self.run_coordinator(id);
         }
@@ -170,19 +217,29 @@ impl World {
 
     /// What the source has dropped is no longer expected.
     fn drop_at_source(&mut self) {
+        let version = self.catalog.version(self.now_ms);
+        if std::mem::replace(&mut self.source_version, version) == version {
+            return;
+        }
         for known in self.catalog.known.iter().filter(|known| known.is_dropped(self.now_ms)) {
             let channel = self.targets.channels.get_mut(&known.sender_id).unwrap();
             channel.dropped_at_source(known.collection.number);
         }
     }
 
-    /// The tasks of the catalog syncs, in the same time.
-    fn run_tasks(&self, passed_ms: u64) {
+    /// The tasks of the catalog syncs, in the same time: when something was said to them, and now and then for what
+    /// they wait for by themselves.
+    fn run_tasks(&mut self) {
+        let passed_ms = self.now_ms - self.tasks_ran_ms;
+        if !std::mem::take(&mut self.tasks_heard) && passed_ms < TASKS_MS {
+            return;
+        }
+        self.tasks_ran_ms = self.now_ms;
         self.leaders.block_on(async {
+            // Wakes those whose time has come; between two yields everybody runs who can.
             tokio::time::advance(Duration::from_millis(passed_ms)).await;
-            for _ in 0..4 {
-                tokio::task::yield_now().await;
-            }
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
         });
     }
 

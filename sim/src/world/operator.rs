@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harrier_coordinator::registry::{Command, Reply, TaskId, TaskState};
+use harrier_coordinator::registry::{Command, Reply, State, TaskId, TaskState};
 use harrier_coordinator::simulation::create_task;
 
 use super::World;
@@ -45,6 +45,19 @@ impl Operator {
     pub(super) fn is_done(&self) -> bool {
         self.requests.iter().all(|request| request.answered)
     }
+
+    /// Tasks that were created after the backup are created again, as `docs/operations.md` says.
+    pub(super) fn begin_again(&mut self, backup: &State, now_ms: u64) {
+        self.acknowledged.retain(|task_id| backup.tasks.contains_key(task_id));
+        for request in &mut self.requests {
+            if let Command::CreateTask { task, .. } = &request.command
+                && !backup.tasks.contains_key(&task.id)
+            {
+                request.answered = false;
+                request.due_ms = request.due_ms.max(now_ms);
+            }
+        }
+    }
 }
 
 impl World {
@@ -64,7 +77,8 @@ impl World {
             self.operator.read_at_ms = now_ms + 300;
             let (to, floor) = (self.random.index(NODES), self.acknowledged_index);
             let delay_ms = self.delay_ms();
-            self.mail.post(now_ms + delay_ms, Letter::Read { to, floor });
+            let backup = self.disaster.wants_backup(now_ms);
+            self.mail.post(now_ms + delay_ms, Letter::Read { to, floor, backup });
         }
         for task_id in &self.operator.acknowledged {
             assert!(self.group.state.tasks.contains_key(task_id), "{task_id} was acknowledged, and is lost");

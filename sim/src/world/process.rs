@@ -1,7 +1,7 @@
 //! Worker processes: their loop, and what becomes of them.
 
 use harrier_proto::harrier::v1::{HeartbeatReply, RegisterReply, SourceLog};
-use harrier_worker::simulation::{Beat, SimWorker, WorkerClock};
+use harrier_worker::simulation::{Answer, Beat, SimWorker, WorkerClock};
 
 use super::mail::Letter;
 use super::targets::Wire;
@@ -13,11 +13,17 @@ const ATTEMPTS: u32 = 3;
 
 /// One place for a worker process.
 pub(super) struct Process {
+    /// Calls of another process than this one are none of its business.
+    pub(super) number: u64,
     pub(super) worker: SimWorker,
     /// Not scheduled (SIGSTOP, a sleeping machine) until then.
     pub(super) frozen_until_ms: u64,
     /// Nothing passes between it and the coordinators until then.
     pub(super) cut_until_ms: u64,
+    /// Nor between it and the targets.
+    pub(super) target_cut_until_ms: u64,
+    /// Nor between it and the source's logs.
+    pub(super) log_cut_until_ms: u64,
     /// It is not there until then.
     pub(super) dead_until_ms: u64,
     pub(super) draining: bool,
@@ -52,7 +58,7 @@ enum Inbox {
     Answer(u64, HeartbeatReply),
     Left(u64),
     NotLeader(u64, Option<NodeId>),
-    Executed(u64, Option<u64>),
+    Executed(u64, Answer),
 }
 
 impl Process {
@@ -76,12 +82,15 @@ impl World {
         self.names += 1;
         let worker = SimWorker::new(format!("{:032x}", self.names), self.times, self.runtime.clone());
         Process {
+            number: self.names,
             worker,
             frozen_until_ms: 0,
             cut_until_ms: 0,
+            target_cut_until_ms: 0,
+            log_cut_until_ms: 0,
             dead_until_ms: 0,
             draining: false,
-            speed: 95 + self.random.below(11),
+            speed: 90 + self.random.below(21),
             wall_off_ms: self.random.below(200).cast_signed() - 100,
             booted_ms: self.now_ms,
             next_beat_ms: self.now_ms,
@@ -121,16 +130,17 @@ impl World {
         }
         self.talk(index, clock);
         let process = &mut self.processes[index];
-        let before = process.worker.senders().len();
-        let mut wire = Wire::new(&mut self.targets, &mut self.random);
+        let before = process.worker.sender_count();
+        let reads = self.now_ms >= process.log_cut_until_ms;
+        let mut wire = Wire::new(&mut self.targets, &mut self.random, reads);
         process.worker.turn(clock, &mut wire);
         let calls = wire.into_calls();
-        if process.worker.senders().len() < before {
+        if process.worker.sender_count() < before {
             // A last word is what another worker may be waiting for.
             process.next_beat_ms = self.now_ms;
         }
         for call in calls {
-            self.dispatch(call);
+            self.dispatch(index, call);
         }
     }
 
@@ -210,10 +220,12 @@ impl World {
         self.deliver(worker_id, Inbox::Left(attempt));
     }
 
-    /// Whoever made the call.
-    pub(super) fn on_executed(&mut self, call_id: u64, position: Option<u64>) {
-        for process in &mut self.processes {
-            process.inbox.push(Inbox::Executed(call_id, position));
+    /// For whoever made the call.
+    pub(super) fn on_executed(&mut self, from: u64, call_id: u64, answer: Answer) {
+        if let Some(process) = self.processes.iter_mut().find(|process| process.number == from)
+            && process.target_cut_until_ms <= self.now_ms
+        {
+            process.inbox.push(Inbox::Executed(call_id, answer));
         }
     }
 
@@ -231,8 +243,8 @@ impl World {
         let now_ms = self.now_ms;
         let process = &mut self.processes[index];
         let number = match &letter {
-            Inbox::Executed(call_id, position) => {
-                return process.worker.answered(clock, *call_id, *position);
+            Inbox::Executed(call_id, answer) => {
+                return process.worker.answered(clock, *call_id, *answer);
             }
             Inbox::NotLeader(number, leader) => {
                 if process.attempt.as_ref().is_some_and(|attempt| attempt.number == *number) {

@@ -2,20 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use harrier_worker::simulation::{Call, Network, RETURNS_MAX, SimChannel};
+use harrier_coordinator::registry::State;
+use harrier_proto::milvus::ReplicateMessageRequest;
+use harrier_worker::simulation::{Answer, Ask, Call, Network, RETURNS_MAX, SimChannel};
 
-use super::World;
 use super::ddl::{Ddl, Effect};
 use super::mail::Letter;
 use super::port::TargetCall;
+use super::process::Process;
+use super::{SETTLE_MS, World};
 use crate::random::Random;
 
-/// A target executes a call that was given up at most so much later.
-const LATE_MS: u64 = 15_000;
+/// A target executes a call that was given up at most so much later: senders remember for a minute.
+const LATE_MS: u64 = 50_000;
+/// Most often it is sooner.
+const LATE_SOON_MS: u64 = 1_500;
 /// And a change of its catalog so much; the catalog sync counts on it.
 const LATE_CHANGE_MS: u64 = 10_000;
-/// From the last fault on, at most so much later.
-pub(super) const LATE_IN_CALM_MS: u64 = 2_000;
+/// A call is begun in time and takes its time: whoever takes over waits that long.
+const EXECUTION_MS: u64 = SETTLE_MS * 8 / 10;
+/// An answer may find its way when nobody waits for it any more.
+const LATE_ANSWER_MS: u64 = 3_000;
 
 /// Who writes to a pchannel.
 #[derive(Default)]
@@ -31,6 +38,8 @@ pub(super) struct Targets {
     pub(super) channels: BTreeMap<String, SimChannel>,
     pub(super) catalogs: BTreeMap<String, Ddl>,
     writers: BTreeMap<String, Writer>,
+    /// What senders were granted by coordinators that are gone.
+    former_horizons: BTreeMap<String, u64>,
     calls: u64,
     /// Nothing answers until then.
     pub(super) gone_until_ms: u64,
@@ -40,8 +49,31 @@ pub(super) struct Targets {
 
 impl Targets {
     pub(super) const fn new(channels: BTreeMap<String, SimChannel>, catalogs: BTreeMap<String, Ddl>) -> Self {
-        let writers = BTreeMap::new();
-        Self { channels, catalogs, writers, calls: 0, gone_until_ms: 0, late_calls: 0 }
+        Self {
+            channels,
+            catalogs,
+            writers: BTreeMap::new(),
+            former_horizons: BTreeMap::new(),
+            calls: 0,
+            gone_until_ms: 0,
+            late_calls: 0,
+        }
+    }
+
+    pub(super) const fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// The coordinators that granted these are gone, and what was granted is not.
+    pub(super) fn former_horizons(&mut self, state: &State) {
+        for (sender_id, sender) in &state.senders {
+            let horizon = self.former_horizons.entry(sender_id.clone()).or_default();
+            *horizon = sender.horizon.max(*horizon);
+        }
+    }
+
+    pub(super) fn former_horizon(&self, sender_id: &str) -> u64 {
+        self.former_horizons.get(sender_id).copied().unwrap_or(0)
     }
 }
 
@@ -49,12 +81,14 @@ impl Targets {
 pub(super) struct Wire<'a> {
     targets: &'a mut Targets,
     random: &'a mut Random,
+    /// The source's logs can be reached.
+    reads: bool,
     calls: Vec<Call>,
 }
 
 impl<'a> Wire<'a> {
-    pub(super) const fn new(targets: &'a mut Targets, random: &'a mut Random) -> Self {
-        Self { targets, random, calls: Vec::new() }
+    pub(super) const fn new(targets: &'a mut Targets, random: &'a mut Random, reads: bool) -> Self {
+        Self { targets, random, reads, calls: Vec::new() }
     }
 
     pub(super) fn into_calls(self) -> Vec<Call> {
@@ -63,8 +97,8 @@ impl<'a> Wire<'a> {
 }
 
 impl Network for Wire<'_> {
-    fn channel(&self, sender_id: &str) -> Option<&SimChannel> {
-        self.targets.channels.get(sender_id)
+    fn logs(&self, sender_id: &str) -> Option<&SimChannel> {
+        self.targets.channels.get(sender_id).filter(|_| self.reads)
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -81,16 +115,18 @@ impl Network for Wire<'_> {
 
 impl World {
     /// A call leaves the worker: what becomes of it is decided here.
-    pub(super) fn dispatch(&mut self, call: Call) {
-        let messages = call.request.as_ref().map_or(0, |request| request.msgs.len());
-        let gone = self.now_ms < self.targets.gone_until_ms;
+    pub(super) fn dispatch(&mut self, process: usize, call: Call) {
+        let messages = call.messages().map_or(0, |request| request.msgs.len());
+        let Process { number: from, target_cut_until_ms, .. } = self.processes[process];
+        let gone = self.now_ms < self.targets.gone_until_ms.max(target_cut_until_ms);
         let bad = self.weather.is_bad() && self.random.chance(self.weather.calls);
         let mut at_ms = self.now_ms + self.random.below(10);
         let (mut count, mut answers) = (messages, true);
         if gone || (bad && self.random.chance(30)) {
             // Refused, or it vanishes without a trace.
             if self.random.chance(50) {
-                self.mail.post(at_ms, Letter::Executed { call_id: call.id, position: None });
+                let answer = Answer::Refused;
+                self.mail.post(at_ms, Letter::Executed { to: from, call_id: call.id, answer });
             } else {
                 self.note_opening(&call);
             }
@@ -100,81 +136,102 @@ impl World {
             self.note_opening(&call);
             answers = self.random.chance(30);
             // The latest that a new owner waits for: the end of the call, and the time to settle.
-            at_ms += self.random.below(call.timeout_ms + self.times.target_settle_ms / 2);
+            at_ms += self.random.below(call.timeout_ms + EXECUTION_MS);
             if !answers && self.random.chance(50) {
                 count = self.random.index(messages + 1);
             }
-            if !answers && messages > 0 && self.random.chance(40) {
+            if !answers && messages > 0 && self.random.chance(90) {
                 self.execute_late(&call, count);
             }
         }
-        self.mail.post(at_ms, Letter::Execute { call: Box::new(call), count, answers });
+        self.mail.post(at_ms, Letter::Execute { from, call: Box::new(call), count, answers });
     }
 
     /// What was not executed in time is executed when everybody has given it up; or all of it, once more.
     fn execute_late(&mut self, call: &Call, executed: usize) {
-        let messages = call.request.as_ref().map_or(0, |request| request.msgs.len());
-        let from = if self.random.chance(30) { 0 } else { executed };
-        let to = messages - self.random.index(1 + messages - from);
+        let messages = call.messages().map_or(0, |request| request.msgs.len());
+        let from = if self.random.chance(50) { 0 } else { executed };
+        let all = self.random.chance(60);
+        let to = if all { messages } else { messages - self.random.index(1 + messages - from) };
         if from == to {
             return;
         }
-        let given_up_ms = self.now_ms + call.timeout_ms + 2 * self.times.target_settle_ms;
-        let at_ms = self.late_ms(given_up_ms, LATE_MS);
+        let given_up_ms = self.now_ms + call.timeout_ms + EXECUTION_MS;
+        let late_ms = [LATE_SOON_MS, LATE_SOON_MS, 4 * LATE_SOON_MS, LATE_MS][self.random.index(4)];
+        let at_ms = self.late_ms(given_up_ms, late_ms);
         let openings = self.targets.writers.get(&call.sender_id).map_or(0, |writer| writer.openings);
         let call = Box::new(call.clone());
         self.mail.post(at_ms, Letter::ExecuteLate { call, from, to, openings });
     }
 
     fn late_ms(&mut self, earliest_ms: u64, late_ms: u64) -> u64 {
-        let latest_ms = self.weather.calm_from_ms + LATE_IN_CALM_MS;
+        let latest_ms = self.weather.late_until_ms();
         (earliest_ms + self.random.below(late_ms)).min(latest_ms.max(earliest_ms))
     }
 
     fn note_opening(&mut self, call: &Call) {
+        if call.messages().is_none() {
+            return;
+        }
         self.targets.writers.entry(call.sender_id.clone()).or_default().openings += 1;
     }
 
-    pub(super) fn on_execute(&mut self, call: &Call, count: usize, answers: bool) {
-        let mut position = 0;
-        self.tell(|| {
-            let what =
-                call.request.as_ref().map(|request| (request.begin_ts, request.end_ts, request.msgs.len()));
-            format!("{} epoch {} call {} executes {count} of {what:?}", call.sender_id, call.epoch, call.id)
-        });
-        if let Some(request) = &call.request {
-            let writer = self.targets.writers.entry(call.sender_id.clone()).or_default();
-            assert!(
-                call.epoch >= writer.epoch,
-                "epoch {} of {} writes after epoch {}",
-                call.epoch,
-                call.sender_id,
-                writer.epoch
-            );
-            if call.epoch > writer.epoch {
-                writer.openings += 1;
+    pub(super) fn on_execute(&mut self, from: u64, call: &Call, count: usize, answers: bool) {
+        let answer = match &call.ask {
+            Ask::Replicate(request) => self.replicate(call, request, count),
+            Ask::Clock => Answer::Clock(self.targets.channels[&call.sender_id].clock(self.unix_ms())),
+            Ask::Flush => {
+                let channel = self.targets.channels.get_mut(&call.sender_id).unwrap();
+                Answer::Done { position: channel.flush() }
             }
-            writer.epoch = call.epoch;
-            let horizon = self.group.state.senders[&call.sender_id].horizon;
-            assert!(request.end_ts <= horizon, "{} writes above its horizon", call.sender_id);
-            let channel = self.targets.channels.get_mut(&call.sender_id).unwrap();
-            position = channel.execute(request, count);
-        }
+        };
         if answers {
-            let back_ms = self.now_ms + self.random.below(10);
-            self.mail.post(back_ms, Letter::Executed { call_id: call.id, position: Some(position) });
+            let late = self.weather.is_bad() && self.random.chance(self.weather.delay);
+            let back_ms = self.random.below(if late { LATE_ANSWER_MS } else { 10 });
+            self.mail.post(self.now_ms + back_ms, Letter::Executed { to: from, call_id: call.id, answer });
         }
+    }
+
+    fn replicate(&mut self, call: &Call, request: &ReplicateMessageRequest, count: usize) -> Answer {
+        let Call { sender_id, epoch, .. } = call;
+        self.tell(|| {
+            let what = (request.begin_ts, request.end_ts, request.msgs.len());
+            format!("{sender_id} epoch {epoch} call {} executes {count} of {what:?}", call.id)
+        });
+        let writer = self.targets.writers.entry(sender_id.clone()).or_default();
+        assert!(*epoch >= writer.epoch, "epoch {epoch} of {sender_id} writes after epoch {}", writer.epoch);
+        if *epoch > writer.epoch {
+            writer.openings += 1;
+        }
+        writer.epoch = *epoch;
+        let horizon = if self.disaster.is_of_former_group(*epoch) {
+            self.targets.former_horizon(sender_id)
+        } else {
+            self.group.state.senders[sender_id].horizon
+        };
+        assert!(request.end_ts <= horizon, "{sender_id} writes above its horizon");
+        let unix_ms = self.unix_ms();
+        let channel = self.targets.channels.get_mut(sender_id).unwrap();
+        if channel.refuses(request, unix_ms) {
+            return Answer::Ahead(channel.clock(unix_ms));
+        }
+        Answer::Done { position: channel.execute(request, count) }
     }
 
     /// A shard goes back to an uncertain window only so often, so what is older is forgotten by everybody.
     pub(super) fn on_execute_late(&mut self, call: &Call, from: usize, to: usize, openings: u32) {
         let now = self.targets.writers.get(&call.sender_id).map_or(0, |writer| writer.openings);
-        let Some(request) = call.request.as_ref().filter(|_| now < openings + RETURNS_MAX) else { return };
+        let Some(request) = call.messages().filter(|_| now < openings + RETURNS_MAX) else { return };
         self.tell(|| {
             format!("{} epoch {} call {} LATE: messages {from}..{to}", call.sender_id, call.epoch, call.id)
         });
+        let unix_ms = self.unix_ms();
+        let channel = self.targets.channels.get_mut(&call.sender_id).unwrap();
+        if channel.refuses(request, unix_ms) {
+            return;
+        }
         self.targets.late_calls += 1;
-        self.targets.channels.get_mut(&call.sender_id).unwrap().execute_late(request, from, to);
+        channel.execute_late(request, from, to);
     }
 
     /// A call to a target's catalog leaves its leader.
@@ -198,6 +255,7 @@ impl World {
     pub(super) fn on_change(&mut self, mut call: TargetCall, answers: bool, again_ms: Option<u64>) {
         let Some(catalog) = self.targets.catalogs.get_mut(&call.target_id) else { return };
         (call.execute)(catalog, answers);
+        self.tasks_heard |= answers;
         let effects = std::mem::take(&mut catalog.effects);
         let target_id = call.target_id.clone();
         let mut channels = self.targets.channels.iter_mut();

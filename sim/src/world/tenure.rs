@@ -13,7 +13,7 @@ use super::ddl::DEFAULT_PARTITION;
 use super::group::{Purpose, lock};
 use super::mail::Letter;
 use super::port::{Ask, Port};
-use super::{COMMIT_MS, LEASE_MARGIN_MS, LEASE_MS, PLAN_MS, PROBATION_MS, World};
+use super::{COMMIT_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, PLAN_MS, PROBATION_MS, World};
 use crate::raft::NodeId;
 
 /// How often the catalog sync looks although nothing changed.
@@ -27,8 +27,17 @@ enum Confirmed {
     Register(String, u64),
     Leave(String, u64),
     Sync(oneshot::Sender<()>),
-    /// A read that has to show everything up to this entry.
-    Read(u64),
+    /// A read that has to show everything up to this entry; a backup is one.
+    Read(u64, bool),
+}
+
+/// A heartbeat whose answer waits, until then, for a batch with last words.
+struct Answering {
+    batch: u64,
+    until_ms: u64,
+    received: Box<Received>,
+    worker_id: String,
+    attempt: u64,
 }
 
 /// A round of the group that is under way, and who waits for it.
@@ -48,12 +57,16 @@ pub(super) struct Tenure {
     round: Option<Round>,
     /// Workers that leave once a batch is in.
     leaving: Vec<(Option<u64>, String, u64)>,
+    answering: Vec<Answering>,
     plan_at_ms: u64,
     commit_at_ms: u64,
     syncs: Vec<Sync>,
     shown: Option<usize>,
     /// How long a change of the source takes to get here.
     source_lag_ms: u64,
+    /// How often the group has confirmed this leader to its catalog sync, and how often that has changed a target.
+    confirmed: u64,
+    changed: u64,
 }
 
 /// The real catalog sync, for one task.
@@ -91,9 +104,9 @@ impl World {
             Letter::Heartbeat { request, attempt, .. } => self.on_heartbeat(id, *request, attempt),
             Letter::Leave { request, attempt, .. } => self.on_leave(id, *request, attempt),
             Letter::Request { number, forwarded, .. } => self.on_request(id, number, forwarded),
-            Letter::Read { floor, .. } => {
+            Letter::Read { floor, backup, .. } => {
                 if let Some(tenure) = self.tenure(id) {
-                    tenure.next.push(Confirmed::Read(floor));
+                    tenure.next.push(Confirmed::Read(floor, backup));
                 }
             }
             _ => {}
@@ -131,10 +144,12 @@ impl World {
         self.plan(id);
         self.commit_reports(id);
         self.let_leave(id);
+        self.answer_last_words(id);
         self.serve_sync(id);
     }
 
     fn begin_tenure(&mut self, id: NodeId, term: u64) {
+        self.counts.tenures += 1;
         let lease_max = Duration::from_millis(LEASE_MS + LEASE_MARGIN_MS);
         let leader = SimLeader::new(lease_max, Duration::from_millis(PROBATION_MS), self.clock_of(id));
         let runtime = self.leaders.clone();
@@ -148,11 +163,14 @@ impl World {
             next: Vec::new(),
             round: None,
             leaving: Vec::new(),
+            answering: Vec::new(),
             plan_at_ms: 0,
             commit_at_ms: 0,
             syncs,
             shown: None,
             source_lag_ms: self.random.below(200),
+            confirmed: 0,
+            changed: 0,
         });
     }
 
@@ -164,6 +182,7 @@ impl World {
         let version = self.catalog.version(seen_ms);
         if tenure.shown != Some(version) {
             tenure.shown = Some(version);
+            self.tasks_heard = true;
             for sync in &tenure.syncs {
                 let snapshot = Some(Arc::new(self.catalog.snapshot(sync.port.task_id(), seen_ms)));
                 sync.source.send_replace(SourceState { snapshot, problem: None });
@@ -171,7 +190,8 @@ impl World {
         }
         let applied = node.applied;
         for sync in &tenure.syncs {
-            sync.applied.send_if_modified(|index| std::mem::replace(index, applied) != applied);
+            let changed = sync.applied.send_if_modified(|index| std::mem::replace(index, applied) != applied);
+            self.tasks_heard |= changed;
         }
     }
 
@@ -207,10 +227,14 @@ impl World {
         let Some(tenure) = &mut node.tenure else { return };
         match what {
             Confirmed::Heartbeat(received, worker_id, attempt) => {
-                let state = lock(&node.state);
-                let reply = tenure.leader.answer(&state, &self.catalog.connections, *received);
-                drop(state);
-                self.send(&worker_id.clone(), Letter::Answer { worker_id, attempt, reply: Box::new(reply) });
+                let until_ms = self.now_ms + HEARTBEAT_MS;
+                match received.last_words().filter(|batch| !tenure.leader.is_committed(*batch)) {
+                    Some(batch) => {
+                        let waiting = Answering { batch, until_ms, received, worker_id, attempt };
+                        tenure.answering.push(waiting);
+                    }
+                    None => self.answer_heartbeat(id, *received, worker_id, attempt),
+                }
             }
             Confirmed::Register(worker_id, attempt) => {
                 self.send(&worker_id.clone(), Letter::Registered { worker_id, attempt });
@@ -219,11 +243,38 @@ impl World {
                 tenure.leader.left(&worker_id);
                 self.send(&worker_id.clone(), Letter::Left { worker_id, attempt });
             }
-            Confirmed::Sync(answer) => drop(answer.send(())),
-            Confirmed::Read(floor) => {
+            Confirmed::Sync(answer) => {
+                tenure.confirmed += 1;
+                self.tasks_heard = true;
+                let _ = answer.send(());
+            }
+            Confirmed::Read(floor, backup) => {
                 assert!(node.applied >= floor, "a read shows less than what was acknowledged before it");
                 self.reads += 1;
+                if backup {
+                    let state = lock(&node.state).clone();
+                    self.disaster.take_backup(self.now_ms, state);
+                }
             }
+        }
+    }
+
+    fn answer_heartbeat(&mut self, id: NodeId, received: Received, worker_id: String, attempt: u64) {
+        let node = &mut self.group.nodes[id];
+        let Some(tenure) = &mut node.tenure else { return };
+        let reply =
+            tenure.leader.answer((&lock(&node.state), node.applied), &self.catalog.connections, received);
+        self.send(&worker_id.clone(), Letter::Answer { worker_id, attempt, reply: Box::new(reply) });
+    }
+
+    /// The worker will not repeat its last words. It must not wait for long either: its lease depends on the answer.
+    fn answer_last_words(&mut self, id: NodeId) {
+        let now_ms = self.now_ms;
+        let Some(Tenure { leader, answering, .. }) = self.tenure(id) else { return };
+        let over = |one: &mut Answering| leader.is_committed(one.batch) || one.until_ms <= now_ms;
+        let answered: Vec<Answering> = answering.extract_if(.., over).collect();
+        for Answering { received, worker_id, attempt, .. } in answered {
+            self.answer_heartbeat(id, *received, worker_id, attempt);
         }
     }
 
@@ -275,11 +326,12 @@ impl World {
     /// Takes what the catalog sync asks for.
     fn serve_sync(&mut self, id: NodeId) {
         let Some(tenure) = self.tenure(id) else { return };
-        let ask = |sync: &Sync| {
-            let task_id = sync.port.task_id().to_owned();
-            sync.port.take_asks().into_iter().map(move |ask| (task_id.clone(), ask)).collect::<Vec<_>>()
-        };
-        let asks: Vec<(String, Ask)> = tenure.syncs.iter().flat_map(ask).collect();
+        let mut asks: Vec<(String, Ask)> = Vec::new();
+        for sync in &tenure.syncs {
+            let of_it = sync.port.take_asks().into_iter();
+            asks.extend(of_it.map(|ask| (sync.port.task_id().to_owned(), ask)));
+        }
+        self.tasks_heard |= !asks.is_empty();
         for (task_id, ask) in asks {
             match ask {
                 Ask::Confirm(answer) => {
@@ -294,7 +346,14 @@ impl World {
                 Ask::LivingPartitions(collection, answer) => {
                     let _ = answer.send(self.catalog.living_partitions(&task_id, collection, self.now_ms));
                 }
-                Ask::Target(call) => self.dispatch_change(call),
+                Ask::Target(call) => {
+                    if let Some(tenure) = self.tenure(id).filter(|_| call.changes) {
+                        tenure.changed += 1;
+                        let confirmed = tenure.changed <= tenure.confirmed;
+                        assert!(confirmed, "a target is changed by a leader that was not confirmed before");
+                    }
+                    self.dispatch_change(call);
+                }
             }
         }
     }
@@ -311,18 +370,25 @@ impl World {
         let now = self.clock_of(id);
         let worker_id = request.worker_id.clone();
         let Some(tenure) = self.tenure(id) else { return self.send_on(id, worker_id, attempt) };
+        let mut heard = false;
         for sync in tenure.syncs.iter().filter(|sync| sync.port.note_missing(&request.senders)) {
             sync.missing.send_modify(|count| *count += 1);
+            heard = true;
         }
         if let Some(received) = tenure.leader.receive(request, now) {
+            if received.last_words().is_some() {
+                tenure.commit_at_ms = 0;
+            }
             tenure.next.push(Confirmed::Heartbeat(Box::new(received), worker_id, attempt));
         }
+        self.tasks_heard |= heard;
     }
 
     fn on_leave(&mut self, id: NodeId, request: LeaveRequest, attempt: u64) {
         let worker_id = request.worker_id.clone();
         let Some(tenure) = self.tenure(id) else { return self.send_on(id, worker_id, attempt) };
         let batch = tenure.leader.leaving(request);
+        tenure.commit_at_ms = 0;
         tenure.leaving.push((batch, worker_id, attempt));
     }
 

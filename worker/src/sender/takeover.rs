@@ -60,7 +60,7 @@ pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds)
 
 /// As [`uncertain_bound`], for a registry that is older than what was sent: nothing of it bounds anything. But the
 /// target refused what was too far ahead of its clock, and that has gone on since.
-fn bound_after_restore(
+pub(crate) fn bound_after_restore(
     assignment: &SenderAssignment,
     log_ends: &LogEnds,
     target_clock: Timestamp,

@@ -18,7 +18,7 @@ use super::{Gate, Runner, Running};
 
 /// A call that failed after this time without an answer, in milliseconds, met a target that is slow. Before, the lease
 /// may have been short, or the connection broke.
-const SLOW_MS: u64 = 1_000;
+pub(in super::super) const SLOW_MS: u64 = 1_000;
 
 /// The call that is on its way.
 #[derive(Clone, Copy, Debug)]

@@ -15,9 +15,6 @@ use super::super::metrics;
 use super::super::time::unix_ms;
 use super::{Runner, Running};
 
-/// How long a flush waits for what is sent again; a shard that is far behind does not keep it back longer.
-const FLUSH_WAIT_MS_MAX: u64 = 30_000;
-
 impl Runner {
     pub(super) fn watch_position(&self, running: &mut Running, position: ReplicatePosition) {
         running.foreign.acknowledged(position, self.clock.now_ms());
@@ -30,9 +27,7 @@ impl Runner {
         if verdict.send_again {
             running.core.on_foreign_write();
         }
-        if verdict.flush {
-            running.flush_by_ms.get_or_insert(now_ms.saturating_add(FLUSH_WAIT_MS_MAX));
-        }
+        running.flush_due.note(&verdict, now_ms);
         let messages = verdict.unexplained;
         if messages > 0 {
             let (sender, channel) = (&self.assignment.sender_id, &self.assignment.target_pchannel);
@@ -45,20 +40,14 @@ impl Runner {
             metrics::foreign_messages(messages);
             running.foreign_messages = running.foreign_messages.saturating_add(messages);
             running.foreign_seen_ms = unix_ms();
-            running.flush_by_ms = Some(now_ms.saturating_add(FLUSH_WAIT_MS_MAX));
         }
     }
 
     /// Flushes once everything was sent again.
     pub(super) fn keep_flushing(&self, running: &mut Running) {
-        let Some(by_ms) = running.flush_by_ms else { return };
-        let now_ms = self.clock.now_ms();
-        let waits = running.core.is_replaying() && now_ms < by_ms;
-        if waits || running.flushing.is_some() || now_ms < running.flush_after_ms {
-            return;
-        }
-        if let Ok(client) = self.client.clone() {
-            running.flush_by_ms = None;
+        let Ok(client) = self.client.clone() else { return };
+        let replays = || running.core.is_replaying();
+        if running.flushing.is_none() && running.flush_due.take(self.clock.now_ms(), replays) {
             let at = running.core.acked_tick();
             running.flushing = Some(flush(client, self.target_collections(), at).boxed());
         }
@@ -72,9 +61,7 @@ impl Runner {
             }
             Err(error) => {
                 tracing::warn!(sender, %error, "the target does not flush what may begin with late rows, asking again");
-                let now_ms = self.clock.now_ms();
-                running.flush_by_ms.get_or_insert(now_ms);
-                running.flush_after_ms = now_ms.saturating_add(self.context.config.backoff_ms_max);
+                running.flush_due.failed(self.clock.now_ms(), self.context.config.backoff_ms_max);
             }
         }
     }

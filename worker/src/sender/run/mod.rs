@@ -1,6 +1,6 @@
 //! The sender's loop: events in, calls of the core, calls to the target out.
 
-mod calls;
+pub(super) mod calls;
 mod foreign;
 mod presence;
 mod readers;
@@ -30,6 +30,7 @@ pub(super) use self::report::never_began;
 use super::backoff::Backoff;
 use super::call::{self, Outcome};
 use super::core::{Core, CoreConfig, CoreStart, FeedId, HoldConfig, LogEnds};
+use super::flush_due::FlushDue;
 use super::foreign::{ForeignWrites, Grace};
 use super::handle::{Command, SenderContext, starting_report};
 use super::problems::Problems;
@@ -87,9 +88,7 @@ struct Running {
     foreign_seen_ms: u64,
     /// How often it could not be known what the target has.
     windows_opened: u64,
-    /// A flush is owed, at this moment at the latest, but not before that one.
-    flush_by_ms: Option<u64>,
-    flush_after_ms: u64,
+    flush_due: FlushDue,
     flushing: Option<BoxFuture<'static, Result<usize, ClientError>>>,
     target_clock: TargetClock,
     presence: Asking,
@@ -230,8 +229,7 @@ impl Runner {
             foreign_messages: 0,
             windows_opened: 0,
             foreign_seen_ms: 0,
-            flush_by_ms: None,
-            flush_after_ms: 0,
+            flush_due: FlushDue::default(),
             flushing: None,
             target_clock: TargetClock::default(),
             presence: Asking::default(),

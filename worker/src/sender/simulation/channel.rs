@@ -1,16 +1,18 @@
 //! One target pchannel and the source logs that feed it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use harrier_milvus::log::{LogMessage, LogTail};
-use harrier_milvus::tso::Timestamp;
+use harrier_milvus::tso::{self, Timestamp};
 use harrier_proto::milvus::ReplicateMessageRequest;
 
+use super::log::SimLog;
 use super::model::forget;
-use super::model::history::{self, History};
+use super::model::history::{self, History, Row};
 use super::model::random::Random;
 use super::model::target::{self, Target};
-use crate::message::{self, Head};
 
 /// A collection of one shard, as the catalogs of source and target know it.
 #[derive(Clone, Debug)]
@@ -39,22 +41,50 @@ pub struct SimChannel {
     messages: u64,
     /// When the last row is on the logs, in unix milliseconds.
     end_ms: u64,
+    /// Of the last row.
+    newest_row: Timestamp,
     dropped: BTreeSet<usize>,
+    /// How far the target's clock is off, in milliseconds.
+    clock_off_ms: i64,
+    /// Rises with whatever may change the rows that are visible.
+    version: u64,
+    seen: RefCell<Seen>,
 }
+
+/// What was visible at a version, and whether that was right.
+#[derive(Default)]
+struct Seen {
+    rows: Option<(u64, Rc<Rows>)>,
+    difference: Option<(u64, Option<String>)>,
+}
+
+type Rows = BTreeMap<Row, usize>;
+
+/// How far the target's clock may be off at first.
+const CLOCKS_OFF_MS: [i64; 4] = [0, 0, -1_000, -3_000];
 
 /// How long the source writes.
 const WRITING_MS: u64 = 4000;
-/// How long its ticks go on behind that.
-const TICKING_MS: u64 = 90_000;
 
 impl SimChannel {
     /// What the source writes, drawn from `seed`.
     pub fn new(seed: u64) -> Self {
-        let mut history = History::lasting(&mut Random::new(seed), Some(WRITING_MS));
+        let history = History::lasting(&mut Random::new(seed), Some(WRITING_MS));
         let last = history.logs.iter().filter_map(|log| log.last());
         let end_ms = last.map(|logged| logged.at_ms).max().unwrap_or_default();
-        history.tick_on(end_ms + TICKING_MS);
-        Self { history, target: Target::default(), messages: 0, end_ms, dropped: BTreeSet::new() }
+        let clock_off_ms = CLOCKS_OFF_MS[Random::new(!seed).index(CLOCKS_OFF_MS.len())];
+        let newest_row = history.rows.iter().map(|row| row.value.cast_unsigned()).max().unwrap_or(0);
+        Self {
+            history,
+            target: Target::default(),
+            messages: 0,
+            end_ms,
+            newest_row,
+            dropped: BTreeSet::new(),
+            clock_off_ms,
+            version: 1,
+            seen: RefCell::default(),
+        }
     }
 
     /// When the source's first write can be, in unix milliseconds.
@@ -94,31 +124,39 @@ impl SimChannel {
 
     /// What is on a source channel behind `after` by now, at most `count` messages.
     pub(super) fn read(&self, channel: &str, after: &[u8], now_ms: u64, count: usize) -> Vec<LogMessage> {
-        let Some(log) = self.log(channel) else { return Vec::new() };
-        let there = log.iter().skip(number(after)).take_while(|logged| logged.at_ms <= now_ms);
-        there.take(count).map(|logged| logged.message.clone()).collect()
+        self.log(channel).map(|log| log.read(number(after), now_ms, count)).unwrap_or_default()
     }
 
     /// The end of a source channel, as a log answers it: everything from the last tick on.
     pub(super) fn tail(&self, channel: &str, now_ms: u64) -> LogTail {
-        let log = self.log(channel).map(Vec::as_slice).unwrap_or_default();
-        let there: Vec<&LogMessage> =
-            log.iter().take_while(|logged| logged.at_ms <= now_ms).map(|logged| &logged.message).collect();
-        let is_tick =
-            |message: &&LogMessage| matches!(message::read_head(&message.payload), Ok(Head::TimeTick { .. }));
-        let from = there.iter().rposition(is_tick).unwrap_or(0);
-        let messages: Vec<LogMessage> = there[from..].iter().map(|message| (*message).clone()).collect();
-        LogTail { position: messages.last().map(|message| message.position.clone()), messages }
+        let nothing = || LogTail { position: None, messages: Vec::new() };
+        self.log(channel).map_or_else(nothing, |log| log.tail(now_ms))
     }
 
-    fn log(&self, channel: &str) -> Option<&Vec<history::Logged>> {
+    fn log(&self, channel: &str) -> Option<SimLog<'_>> {
         let number: usize = channel.strip_prefix("src-dml_")?.parse().ok()?;
-        self.history.logs.get(number)
+        self.history.logs.get(number).map(|log| SimLog::new(log, self.begin_ms()))
+    }
+
+    /// Puts the target's clock forward. It never goes back.
+    pub const fn put_clock_forward(&mut self, forward_ms: u64) {
+        self.clock_off_ms = self.clock_off_ms.saturating_add_unsigned(forward_ms);
+    }
+
+    /// The target's clock.
+    pub fn clock(&self, unix_ms: u64) -> Timestamp {
+        tso::compose(unix_ms.saturating_add_signed(self.clock_off_ms), 0)
+    }
+
+    /// Whether the target refuses a call because it lies too far ahead of its clock.
+    pub fn refuses(&self, call: &ReplicateMessageRequest, unix_ms: u64) -> bool {
+        Target::refuses(call, unix_ms.saturating_add_signed(self.clock_off_ms))
     }
 
     /// The target executes the first `count` messages of a call; answers the position of the last one.
     pub fn execute(&mut self, call: &ReplicateMessageRequest, count: usize) -> u64 {
         self.target.execute(call, count);
+        self.version += 1;
         self.messages += call.msgs.len().min(count) as u64;
         self.messages
     }
@@ -126,48 +164,92 @@ impl SimChannel {
     /// The target executes some messages of a call that everybody has given up.
     pub fn execute_late(&mut self, call: &ReplicateMessageRequest, from: usize, to: usize) {
         self.target.execute_late(call, from, to);
+        self.version += 1;
         self.messages += to.saturating_sub(from) as u64;
     }
 
+    /// The target seals what grows; answers the position of its last message.
+    pub fn flush(&mut self) -> u64 {
+        self.target.flush();
+        self.version += 1;
+        self.messages
+    }
+
+    /// kill -9 of the target: it reads again what grew.
+    pub fn restart(&mut self) {
+        self.target.restart();
+        self.version += 1;
+    }
+
     /// The target writes a message of its own, as it does for each collection that it creates.
-    pub fn write_own(&mut self) {
+    pub const fn write_own(&mut self) {
         self.messages += 1;
     }
 
+    /// The coordinators begin again with a backup: they may not know yet what was dropped after it.
+    pub fn coordinators_forget(&mut self) {
+        self.target.forgiving = true;
+    }
+
     /// The newest timestamp of a row that the source has.
-    pub fn newest_row(&self) -> Timestamp {
-        self.history.rows.iter().map(|row| row.value.cast_unsigned()).max().unwrap_or(0)
+    pub const fn newest_row(&self) -> Timestamp {
+        self.newest_row
     }
 
     /// Largest timestamp that ever reached the target.
-    pub fn newest(&self) -> Timestamp {
+    pub const fn newest(&self) -> Timestamp {
         self.target.newest
     }
 
     /// Drops a collection at the target.
     pub fn drop_collection(&mut self, number: usize, created_ts: Timestamp) {
         forget(&mut self.target, number, created_ts);
+        self.version += 1;
     }
 
     /// The source drops a collection: its rows are no longer expected.
     pub fn dropped_at_source(&mut self, number: usize) {
-        self.dropped.insert(number);
+        self.version += u64::from(self.dropped.insert(number));
+    }
+
+    fn visible(&self) -> Rc<Rows> {
+        let mut seen = self.seen.borrow_mut();
+        match &seen.rows {
+            Some((version, rows)) if *version == self.version => rows.clone(),
+            _ => {
+                let rows = Rc::new(self.target.visible());
+                seen.rows = Some((self.version, rows.clone()));
+                rows
+            }
+        }
     }
 
     /// What is wrong with the target's rows, once everything has arrived.
     pub fn difference(&self) -> Option<String> {
-        let there = self.history.rows.iter().filter(|row| !self.dropped.contains(&row.shard));
-        let expected: BTreeMap<_, _> = there.map(|row| (row.clone(), 1)).collect();
-        let found = self.target.visible();
-        let missing: Vec<_> = expected.keys().filter(|row| !found.contains_key(row)).collect();
-        let wrong: Vec<_> = found.iter().filter(|(row, count)| expected.get(row) != Some(count)).collect();
+        if let Some((version, difference)) = &self.seen.borrow().difference
+            && *version == self.version
+        {
+            return difference.clone();
+        }
+        let difference = self.compare();
+        self.seen.borrow_mut().difference = Some((self.version, difference.clone()));
+        difference
+    }
+
+    fn compare(&self) -> Option<String> {
+        let expected: BTreeSet<&Row> =
+            self.history.rows.iter().filter(|row| !self.dropped.contains(&row.shard)).collect();
+        let found = self.visible();
+        let missing: Vec<_> = expected.iter().filter(|row| !found.contains_key(row)).collect();
+        let wrong: Vec<_> =
+            found.iter().filter(|(row, count)| !expected.contains(row) || **count != 1).collect();
         let equal = missing.is_empty() && wrong.is_empty();
         (!equal).then(|| format!("missing {missing:?}, too many {wrong:?}"))
     }
 
     /// A row that is said to be at the target (`confirmed`) and is not.
     pub fn not_there(&self, shard: usize, confirmed: Timestamp) -> Option<String> {
-        let visible = self.target.visible();
+        let visible = self.visible();
         let touched = |key: i64| {
             let mut writes = self.history.writes.iter();
             writes.any(|write| write.shard == shard && write.ts > confirmed && write.keys.contains(&key))
@@ -175,8 +257,8 @@ impl SimChannel {
         let said = self.history.rows.iter().filter(|row| {
             row.shard == shard && row.value.cast_unsigned() <= confirmed && !self.dropped.contains(&shard)
         });
-        let absent = said.filter(|row| !touched(row.key)).find(|row| !visible.contains_key(row));
-        absent.map(|row| format!("{row:?} is said to be there"))
+        let mut absent = said.filter(|row| !visible.contains_key(row)).filter(|row| !touched(row.key));
+        absent.next().map(|row| format!("{row:?} is said to be there"))
     }
 }
 

@@ -7,7 +7,10 @@ use futures::future::BoxFuture;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderReport};
 use tokio::sync::oneshot;
 
-use super::sender::{SimSender, SimTimes};
+use super::sender::SimSender;
+use super::sizes::Sizes;
+use super::wire::SimTimes;
+use crate::sender::handle::Command;
 use crate::session::Fence;
 use crate::session::host::{SenderControl, SenderHost};
 
@@ -19,6 +22,7 @@ pub(super) type Started = Arc<Mutex<Vec<Arc<Mutex<SimSender>>>>>;
 pub(super) struct SimHost {
     pub started: Started,
     pub times: SimTimes,
+    pub sizes: Sizes,
 }
 
 /// What the session holds of a sender; it ends with this.
@@ -32,7 +36,7 @@ impl SenderHost for SimHost {
     type Control = SimControl;
 
     fn spawn(&self, assignment: SenderAssignment, fence: Fence) -> SimControl {
-        let sender = Arc::new(Mutex::new(SimSender::new(assignment, fence, self.times)));
+        let sender = Arc::new(Mutex::new(SimSender::new(assignment, fence, self.times, self.sizes.clone())));
         lock(&self.started).push(sender.clone());
         SimControl(sender)
     }
@@ -40,11 +44,11 @@ impl SenderHost for SimHost {
 
 impl SenderControl for SimControl {
     fn update(&self, assignment: SenderAssignment) {
-        lock(&self.0).update(assignment);
+        lock(&self.0).command(Command::Update(Box::new(assignment)));
     }
 
     fn grant(&self, horizon: u64) {
-        lock(&self.0).grant(horizon);
+        lock(&self.0).command(Command::Grant(horizon));
     }
 
     fn report(&self) -> SenderReport {
@@ -53,7 +57,7 @@ impl SenderControl for SimControl {
 
     fn stop(&self) -> BoxFuture<'static, SenderReport> {
         let (reply, finished) = oneshot::channel();
-        lock(&self.0).stop(reply);
+        lock(&self.0).command(Command::Stop(reply));
         let sender = self.0.clone();
         async move {
             match finished.await {

@@ -4,13 +4,18 @@
 //! Whoever simulates owns time, the network, the source's logs and the target ([`SimChannel`]), and moves messages
 //! between them.
 
+mod calling;
 mod channel;
 mod host;
+mod log;
 mod model;
+mod question;
 mod sender;
+mod sizes;
+mod wire;
 mod worker;
 
 pub use super::core::RETURNS_MAX;
 pub use channel::{SimChannel, SimCollection};
-pub use sender::{Call, Network, SimTimes};
+pub use wire::{Answer, Ask, Call, Network, SimTimes};
 pub use worker::{Beat, SimWorker, WorkerClock};

@@ -1,141 +1,92 @@
-//! The shell of a sender, step by step: what `run` and `takeover` do with readers, the target and time.
+//! The shell of a sender, step by step: what `run` and `takeover` do with commands, readers and time. What it does with
+//! the target is in `calling`.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use harrier_milvus::client::ReplicatePosition;
+use harrier_milvus::tso::Timestamp;
 use harrier_proto::harrier::v1::{SenderAssignment, SenderPhase, SenderReport};
-use harrier_proto::milvus::ReplicateMessageRequest;
 use tokio::sync::oneshot;
 
-use super::channel::{SimChannel, order};
+use super::calling::{Calling, Settling, call_of};
+use super::channel::order;
+use super::question::Question;
+use super::sizes::Sizes;
+use super::wire::{Answer, Ask, Network, SimTimes};
 use super::worker::WorkerClock;
-use crate::sender::call::{CallTimes, bytes_of, timeout_within};
+use crate::sender::call::timeout_within;
 use crate::sender::core::{Appetite, Core, CoreConfig, CoreStart, HoldConfig, LogEnds};
 use crate::sender::foreign::{ForeignWrites, Grace};
-use crate::sender::handle::starting_report;
+use crate::sender::handle::{Command, starting_report};
 use crate::sender::log_end::end_of;
 use crate::sender::run::never_began;
-use crate::sender::takeover::uncertain_bound;
+use crate::sender::takeover::{bound_after_restore, uncertain_bound};
 use crate::session::Fence;
 
-/// Times and sizes of a simulated worker.
-#[derive(Clone, Copy, Debug)]
-pub struct SimTimes {
-    /// As `worker.call_timeout_ms`.
-    pub call_timeout_ms: u64,
-    /// As `worker.target_settle_ms`.
-    pub target_settle_ms: u64,
-    /// As `worker.foreign_grace_ms`.
-    pub foreign_grace_ms: u64,
-    /// Wait after a failed call.
-    pub backoff_ms: u64,
-    /// As `worker.merge_bytes_max`.
-    pub merge_bytes_max: usize,
-    /// As `worker.call_bytes_max`.
-    pub call_bytes_max: usize,
-}
+/// Beyond the timeout of a call that is on its way, what a stop may take.
+const STOP_GRACE_MS: u64 = 1_000;
 
-/// A call on its way to the target.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Identifies it, over all workers.
-    pub id: u64,
-    /// The sender that makes it.
-    pub sender_id: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// `None` = the question whether the target answers.
-    pub request: Option<ReplicateMessageRequest>,
-    /// After so many milliseconds the target does not begin to execute it. The sender may wait longer for the answer.
-    pub timeout_ms: u64,
-}
-
-/// What a worker can reach from where it is.
-pub trait Network {
-    /// The channel of a sender; its logs can be read, the target is reached by [`Network::send`].
-    fn channel(&self, sender_id: &str) -> Option<&SimChannel>;
-    /// A number below `bound`.
-    fn below(&mut self, bound: u64) -> u64;
-    /// Sends a call, whose id is not set yet; answers the id. What becomes of it is told, if at all, to
-    /// [`super::SimWorker::answered`].
-    fn send(&mut self, call: Call) -> u64;
-}
-
-/// How long the answer to a question is waited for.
-const ASK_AGAIN_MS: u64 = 1_000;
-
-enum Phase {
+pub(super) enum Phase {
     /// It finds out what it has to know.
-    Starting {
-        log_ends: Option<LogEnds>,
-        settled: Settling,
-    },
+    Starting(Starting),
     Running(Box<Running>),
     Ended,
 }
 
-/// An answer of the target, then a time.
-#[derive(Clone, Copy)]
-enum Settling {
-    Asking { call: Option<u64>, not_before_ms: u64 },
-    Until(u64),
-    Done,
+pub(super) struct Starting {
+    log_ends: Option<LogEnds>,
+    settling: Settling,
+    /// Asked of the target when the logs have answered, after a restore.
+    asking_clock: Question,
+    target_clock: Option<Timestamp>,
 }
 
-struct Running {
-    core: Core,
-    settling: Settling,
-    pause_until_ms: u64,
-    call: Option<InFlight>,
-    foreign: ForeignWrites,
+/// Everything that exists once the sender has begun.
+pub(super) struct Running {
+    pub core: Core,
+    pub calling: Calling,
+    pub foreign: ForeignWrites,
     published_ms: u64,
+    /// Inputs whose log ends are being asked for.
     update: Option<SenderAssignment>,
 }
 
-struct InFlight {
-    /// `None` = prepared, not sent yet.
-    id: Option<u64>,
-    request: ReplicateMessageRequest,
-    /// The target does not execute it later.
-    begin_by_ms: u64,
-    /// The answer is waited for until then, while there is a lease.
-    deadline_ms: u64,
-}
-
-struct Stop {
+pub(super) struct Stop {
     reply: oneshot::Sender<SenderReport>,
     deadline_ms: u64,
-    unknown: bool,
+    /// A call of unknown fate was met while stopping.
+    pub unknown: bool,
 }
 
 /// One sender of a simulated worker.
 pub(super) struct SimSender {
-    assignment: SenderAssignment,
-    fence: Fence,
-    times: SimTimes,
+    pub(super) assignment: SenderAssignment,
+    pub(super) fence: Fence,
+    pub(super) times: SimTimes,
+    pub(super) sizes: Sizes,
+    commands: VecDeque<Command>,
     horizon: u64,
     report: SenderReport,
-    phase: Phase,
-    stop_asked: Option<oneshot::Sender<SenderReport>>,
-    stop: Option<Stop>,
-    clock: WorkerClock,
+    pub(super) phase: Phase,
+    pub(super) stop: Option<Stop>,
+    pub(super) clock: WorkerClock,
 }
 
 impl SimSender {
-    pub fn new(assignment: SenderAssignment, fence: Fence, times: SimTimes) -> Self {
-        let unclean = assignment.unclean;
-        let settled =
-            if unclean { Settling::Asking { call: None, not_before_ms: 0 } } else { Settling::Done };
+    pub fn new(assignment: SenderAssignment, fence: Fence, times: SimTimes, sizes: Sizes) -> Self {
+        let settling = if assignment.unclean { Settling::begin(0) } else { Settling::Done };
+        let starting =
+            Starting { log_ends: None, settling, asking_clock: Question::default(), target_clock: None };
         Self {
             horizon: assignment.horizon,
             report: starting_report(&assignment),
             assignment,
             fence,
             times,
-            phase: Phase::Starting { log_ends: None, settled },
-            stop_asked: None,
+            sizes,
+            commands: VecDeque::new(),
+            phase: Phase::Starting(starting),
             stop: None,
             clock: WorkerClock::default(),
         }
@@ -145,24 +96,10 @@ impl SimSender {
         &self.assignment.sender_id
     }
 
-    pub fn update(&mut self, assignment: SenderAssignment) {
-        match &mut self.phase {
-            Phase::Starting { log_ends, settled } => {
-                *log_ends = None;
-                if assignment.unclean {
-                    *settled = Settling::Asking { call: None, not_before_ms: 0 };
-                }
-                self.assignment = assignment;
-            }
-            Phase::Running(running) => running.update = Some(assignment),
-            Phase::Ended => {}
-        }
-    }
-
-    pub fn grant(&mut self, horizon: u64) {
-        self.horizon = self.horizon.max(horizon);
-        if let Phase::Running(running) = &mut self.phase {
-            running.core.grant(horizon);
+    /// One that has ended answers nothing.
+    pub fn command(&mut self, command: Command) {
+        if !self.has_ended() {
+            self.commands.push_back(command);
         }
     }
 
@@ -170,13 +107,10 @@ impl SimSender {
         self.report.clone()
     }
 
-    pub fn stop(&mut self, reply: oneshot::Sender<SenderReport>) {
-        self.stop_asked = Some(reply);
-    }
-
+    /// What it last said is true, but not final.
     pub fn abort(&mut self) {
         self.phase = Phase::Ended;
-        self.stop_asked = None;
+        self.commands.clear();
         self.stop = None;
     }
 
@@ -184,50 +118,90 @@ impl SimSender {
         matches!(self.phase, Phase::Ended)
     }
 
+    /// It has begun, and nothing is to be sent again.
+    pub fn is_settled(&self) -> bool {
+        matches!(&self.phase, Phase::Running(running) if !running.core.is_replaying())
+    }
+
     /// What can be done now.
     pub fn turn(&mut self, clock: WorkerClock, network: &mut impl Network) {
         self.clock = clock;
         match &self.phase {
-            Phase::Starting { .. } => self.start(network),
+            Phase::Starting(_) => self.start(network),
             Phase::Running(_) => self.run(network),
             Phase::Ended => {}
         }
     }
 
+    /// As `Runner::start`, and what `Takeover` waits for.
     fn start(&mut self, network: &mut impl Network) {
-        if let Some(reply) = self.stop_asked.take() {
-            let _ = reply.send(never_began(&self.assignment));
-            self.phase = Phase::Ended;
-            return;
+        while let Some(command) = self.commands.pop_front() {
+            match command {
+                Command::Grant(horizon) => self.horizon = self.horizon.max(horizon),
+                Command::Update(assignment) => {
+                    self.assignment = *assignment;
+                    if let Phase::Starting(starting) = &mut self.phase {
+                        // What was waited for holds for any inputs.
+                        (starting.log_ends, starting.target_clock) = (None, None);
+                    }
+                }
+                Command::Stop(reply) => {
+                    // The session may have lost interest.
+                    let _ = reply.send(never_began(&self.assignment));
+                    return self.abort();
+                }
+            }
         }
+        let may_ask = self.may_call().is_some();
         let now_ms = self.clock.monotonic_ms();
-        let may_ask =
-            timeout_within(&self.fence, Duration::from_millis(self.times.call_timeout_ms)).is_some();
-        let ends = self.log_ends(network, self.assignment.unclean, &self.assignment);
-        let Phase::Starting { log_ends, settled } = &mut self.phase else { return };
-        if log_ends.is_none() && network.below(3) == 0 {
-            *log_ends = Some(ends);
+        let heard = network.below(3) == 0;
+        let all = self.assignment.unclean;
+        let ends = heard.then(|| self.log_ends(network, all, &self.assignment)).flatten();
+        let restored = self.assignment.unclean && self.assignment.restored;
+        let Self { phase: Phase::Starting(starting), assignment, times, .. } = self else { return };
+        let patience_ms = times.call_timeout_ms + times.backoff_ms;
+        if starting.log_ends.is_none() {
+            starting.log_ends = ends;
         }
-        settle(settled, now_ms, may_ask, &self.assignment, network);
-        if let (Some(ends), Settling::Done) = (log_ends, settled) {
-            let ends = std::mem::take(ends);
-            self.begin(ends, network.below(u64::MAX));
+        let mut ask = || network.send(call_of(assignment, Ask::Clock, times.call_timeout_ms));
+        starting.settling.keep(now_ms, patience_ms, may_ask, &mut ask);
+        let asks = restored && starting.log_ends.is_some() && starting.target_clock.is_none();
+        starting.asking_clock.keep(now_ms, patience_ms, may_ask && asks, &mut ask);
+        let known = !restored || starting.target_clock.is_some();
+        if known
+            && starting.settling.is_done()
+            && let Some(ends) = starting.log_ends.take()
+        {
+            let target_clock = starting.target_clock.unwrap_or(0);
+            self.begin(ends, target_clock, network.below(u64::MAX));
         }
     }
 
-    /// As `Takeover::log_ends`: of all inputs, or of those that cannot do without.
-    fn log_ends(&self, network: &impl Network, all: bool, assignment: &SenderAssignment) -> LogEnds {
-        let Some(channel) = network.channel(self.id()) else { return LogEnds::new() };
+    /// How long a call may take; `None` if none may be made.
+    pub(super) fn may_call(&self) -> Option<Duration> {
+        timeout_within(&self.fence, Duration::from_millis(self.times.call_timeout_ms))
+    }
+
+    /// As `Takeover::log_ends`: of all inputs, or of those that cannot do without. `None` if the logs do not answer.
+    fn log_ends(&self, network: &impl Network, all: bool, assignment: &SenderAssignment) -> Option<LogEnds> {
+        let logs = network.logs(self.id())?;
         let needed = assignment.shards.iter().filter(|shard| all || Core::needs_log_end(shard));
-        let end = |pchannel: &str| end_of(&channel.tail(pchannel, self.clock.true_ms), self.clock.unix_ms());
-        needed
+        let end = |pchannel: &str| end_of(&logs.tail(pchannel, self.clock.true_ms), self.clock.unix_ms());
+        let ends = needed
             .filter_map(|shard| Some((shard.source_pchannel.clone(), end(&shard.source_pchannel)?)))
-            .collect()
+            .collect();
+        Some(ends)
     }
 
-    fn begin(&mut self, log_ends: LogEnds, random: u64) {
+    fn begin(&mut self, log_ends: LogEnds, target_clock: Timestamp, random: u64) {
         let assignment = &self.assignment;
-        let uncertain_bound = assignment.unclean.then(|| uncertain_bound(assignment, &log_ends));
+        let uncertain_bound = assignment.unclean.then(|| {
+            if assignment.restored {
+                bound_after_restore(assignment, &log_ends, target_clock)
+            } else {
+                uncertain_bound(assignment, &log_ends)
+            }
+        });
         let grace_ms = self.times.foreign_grace_ms;
         let grace = Grace { single_ms: grace_ms, several_ms: grace_ms };
         let config = CoreConfig {
@@ -243,58 +217,82 @@ impl SimSender {
         core.grant(self.horizon);
         self.phase = Phase::Running(Box::new(Running {
             core,
-            settling: Settling::Done,
-            pause_until_ms: 0,
-            call: None,
+            calling: Calling::default(),
             foreign: ForeignWrites::new(assignment, grace),
             published_ms: 0,
             update: None,
         }));
     }
 
+    pub(super) fn running(&mut self) -> Option<&mut Running> {
+        match &mut self.phase {
+            Phase::Running(running) => Some(running),
+            Phase::Starting(_) | Phase::Ended => None,
+        }
+    }
+
+    /// As `Runner::turn`, in its order; what its events do is `take_update`, `read` and `answered`.
     fn run(&mut self, network: &mut impl Network) {
         let now_ms = self.clock.monotonic_ms();
-        // Before the commands, as the real shell: the session tells what to stop before it renews the lease.
-        let may_call = timeout_within(&self.fence, Duration::from_millis(self.times.call_timeout_ms));
-        self.take_commands(now_ms, network);
+        // Before the commands: the session tells what to stop before it renews the lease.
+        let may_call = self.may_call();
+        self.take_commands(now_ms);
+        self.take_update(now_ms, network);
         self.read(network);
+        if may_call.is_some() {
+            self.keep_target_clock(now_ms, network);
+            self.keep_flushing(now_ms, network);
+        }
         self.keep_calling(now_ms, may_call, network);
         self.publish(now_ms);
         self.end_if_over(now_ms);
     }
 
-    fn take_commands(&mut self, now_ms: u64, network: &impl Network) {
-        let update = match &mut self.phase {
-            Phase::Running(running) => running.update.take(),
-            _ => None,
-        };
-        if let Some(assignment) = update {
-            let ends = self.log_ends(network, false, &assignment);
-            if let Phase::Running(running) = &mut self.phase {
-                running.core.update(&assignment, &ends, now_ms);
-                running.foreign.update(&assignment, now_ms);
+    fn take_commands(&mut self, now_ms: u64) {
+        while let Some(command) = self.commands.pop_front() {
+            let Phase::Running(running) = &mut self.phase else { return };
+            match command {
+                Command::Grant(horizon) => running.core.grant(horizon),
+                Command::Update(assignment) => {
+                    running.foreign.update(&assignment, now_ms);
+                    running.update = Some(*assignment);
+                }
+                Command::Stop(reply) => {
+                    running.core.begin_stop(now_ms);
+                    let deadline_ms = now_ms + self.times.call_timeout_ms + STOP_GRACE_MS;
+                    self.stop = Some(Stop { reply, deadline_ms, unknown: false });
+                }
             }
-            self.assignment = assignment;
         }
-        if let Some(reply) = self.stop_asked.take()
-            && let Phase::Running(running) = &mut self.phase
-        {
-            running.core.begin_stop(now_ms);
-            let deadline_ms = now_ms + self.times.call_timeout_ms + 1_000;
-            self.stop = Some(Stop { reply, deadline_ms, unknown: false });
+    }
+
+    /// Another input set, once the ends of its logs are known.
+    fn take_update(&mut self, now_ms: u64, network: &mut impl Network) {
+        let asked = self.running().is_some_and(|running| running.update.is_some());
+        if !asked || network.below(3) == 0 {
+            return;
+        }
+        let Some(assignment) = self.running().and_then(|running| running.update.take()) else { return };
+        let ends = self.log_ends(network, false, &assignment);
+        let Phase::Running(running) = &mut self.phase else { return };
+        match ends {
+            Some(ends) => {
+                running.core.update(&assignment, &ends, now_ms);
+                self.assignment = assignment;
+            }
+            None => running.update = Some(assignment),
         }
     }
 
     fn read(&mut self, network: &mut impl Network) {
-        let id = self.assignment.sender_id.clone();
         let Phase::Running(running) = &mut self.phase else { return };
         for plan in running.core.readers() {
-            if running.core.appetite(plan.feed) == Appetite::None || network.below(3) == 0 {
+            if network.below(3) == 0 || running.core.appetite(plan.feed) == Appetite::None {
                 continue;
             }
             let count = 1 + usize::try_from(network.below(30)).unwrap_or(0);
-            let Some(channel) = network.channel(&id) else { return };
-            let batch = channel.read(&plan.channel, &plan.after, self.clock.true_ms, count);
+            let Some(logs) = network.logs(&self.assignment.sender_id) else { return };
+            let batch = logs.read(&plan.channel, &plan.after, self.clock.true_ms, count);
             if !batch.is_empty()
                 && let Err(error) = running.core.on_messages(plan.feed, plan.generation, batch, &None)
             {
@@ -303,87 +301,23 @@ impl SimSender {
         }
     }
 
-    fn keep_calling(&mut self, now_ms: u64, may_call: Option<Duration>, network: &mut impl Network) {
-        let id = self.assignment.sender_id.clone();
-        let Phase::Running(running) = &mut self.phase else { return };
-        if running.foreign.verdict(now_ms).send_again {
-            running.core.on_foreign_write();
-        }
-        running.core.prepare(now_ms);
-        settle(&mut running.settling, now_ms, may_call.is_some(), &self.assignment, network);
-        if let Some(call) = &mut running.call {
-            if call.id.is_none() {
-                // Right before the last frame is released.
-                if self.fence.may_send_until().is_some() {
-                    let timeout_ms = call.begin_by_ms.saturating_sub(now_ms);
-                    let request = Some(call.request.clone());
-                    call.id = Some(network.send(Call {
-                        id: 0,
-                        sender_id: id,
-                        epoch: self.assignment.epoch,
-                        request,
-                        timeout_ms,
-                    }));
-                } else {
-                    running.call = None;
-                    running.core.on_not_sent();
-                }
-            } else if now_ms >= call.deadline_ms || self.fence.may_send_until().is_none() {
-                self.unknown(now_ms);
-            }
-            return;
-        }
-        let open = matches!(running.settling, Settling::Done) && now_ms >= running.pause_until_ms;
-        let Some(timeout) = may_call.filter(|_| open) else { return };
-        if let Some(request) = running.core.next_call(now_ms) {
-            running.foreign.calling(request.msgs.len());
-            let times = CallTimes {
-                timeout_max: Duration::from_millis(self.times.call_timeout_ms),
-                patient_bytes_max: usize::MAX,
-            };
-            let patience = times.patience(bytes_of(&request), timeout);
-            let at = |within: Duration| now_ms + u64::try_from(within.as_millis()).unwrap_or(0);
-            let (begin_by_ms, deadline_ms) = (at(patience.begin_within), at(patience.answer_within));
-            running.call = Some(InFlight { id: None, request, begin_by_ms, deadline_ms });
-        }
-    }
-
-    /// The target has answered a call, or refused it without doing anything (`None`).
-    pub fn answered(&mut self, clock: WorkerClock, call_id: u64, position: Option<u64>) {
+    /// The target has answered a call.
+    pub fn answered(&mut self, clock: WorkerClock, call_id: u64, answer: Answer) {
         self.clock = clock;
         let now_ms = clock.monotonic_ms();
+        let again_ms = now_ms + self.times.backoff_ms;
+        let settled_ms = now_ms + self.times.target_settle_ms;
         match &mut self.phase {
-            Phase::Starting { settled, .. } => answer(settled, call_id, now_ms, self.times),
-            Phase::Running(running) => {
-                answer(&mut running.settling, call_id, now_ms, self.times);
-                if running.call.take_if(|call| call.id == Some(call_id)).is_none() {
-                    return;
-                }
-                match position {
-                    Some(position) => {
-                        running.core.on_acknowledged();
-                        let id = Bytes::copy_from_slice(&position.to_le_bytes());
-                        running.foreign.acknowledged(ReplicatePosition { id }, now_ms);
-                    }
-                    None => {
-                        running.core.on_not_sent();
-                        running.pause_until_ms = now_ms + self.times.backoff_ms;
-                    }
+            Phase::Starting(starting) => {
+                starting.settling.answered(call_id, answer, settled_ms, again_ms);
+                match answer {
+                    _ if !starting.asking_clock.is(call_id) => {}
+                    Answer::Clock(clock) => starting.target_clock = Some(clock),
+                    _ => starting.asking_clock.refused(again_ms),
                 }
             }
+            Phase::Running(_) => self.on_answer(now_ms, call_id, answer),
             Phase::Ended => {}
-        }
-    }
-
-    fn unknown(&mut self, now_ms: u64) {
-        let Phase::Running(running) = &mut self.phase else { return };
-        running.call = None;
-        running.core.on_unknown_outcome();
-        running.foreign.unknown_outcome();
-        let not_before_ms = now_ms + self.times.backoff_ms;
-        running.settling = Settling::Asking { call: None, not_before_ms };
-        if let Some(stop) = &mut self.stop {
-            stop.unknown = true;
         }
     }
 
@@ -418,36 +352,5 @@ impl Running {
     fn report(&mut self, clock: WorkerClock) -> SenderReport {
         let _ = self.core.drain_traffic();
         self.core.report(clock.monotonic_ms(), clock.unix_ms())
-    }
-}
-
-fn settle(
-    settling: &mut Settling,
-    now_ms: u64,
-    may_ask: bool,
-    assignment: &SenderAssignment,
-    network: &mut impl Network,
-) {
-    match settling {
-        Settling::Asking { call, not_before_ms } if call.is_none() && may_ask && now_ms >= *not_before_ms => {
-            *call = Some(network.send(Call {
-                id: 0,
-                sender_id: assignment.sender_id.clone(),
-                epoch: assignment.epoch,
-                request: None,
-                timeout_ms: ASK_AGAIN_MS,
-            }));
-            // Asked again when no answer comes.
-            *not_before_ms = now_ms + ASK_AGAIN_MS;
-        }
-        Settling::Asking { call, not_before_ms } if now_ms >= *not_before_ms => *call = None,
-        Settling::Until(until) if now_ms >= *until => *settling = Settling::Done,
-        _ => {}
-    }
-}
-
-fn answer(settling: &mut Settling, call_id: u64, now_ms: u64, times: SimTimes) {
-    if matches!(settling, Settling::Asking { call: Some(call), .. } if *call == call_id) {
-        *settling = Settling::Until(now_ms + times.target_settle_ms);
     }
 }

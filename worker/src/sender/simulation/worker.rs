@@ -6,7 +6,9 @@ use std::time::Duration;
 use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply};
 
 use super::host::{SimHost, Started, lock};
-use super::sender::{Network, SimTimes};
+use super::sender::SimSender;
+use super::sizes::Sizes;
+use super::wire::{Answer, Network, SimTimes};
 use crate::session::membership::{Carried, Membership};
 use crate::session::{BootInstant, Lease};
 
@@ -51,7 +53,7 @@ impl SimWorker {
     /// A process that begins. `runtime`: a current-thread runtime without time, for the session's bookkeeping.
     pub fn new(worker_id: String, times: SimTimes, runtime: Arc<tokio::runtime::Runtime>) -> Self {
         let started = Started::default();
-        let host = SimHost { started: started.clone(), times };
+        let host = SimHost { started: started.clone(), times, sizes: Sizes::new(&times) };
         let membership = Membership::new(worker_id, Arc::new(Lease::new()));
         Self { membership, host, started, runtime }
     }
@@ -108,11 +110,11 @@ impl SimWorker {
         self.settle();
     }
 
-    /// The target has answered a call of a sender; `None`: it refused it and did nothing.
-    pub fn answered(&mut self, clock: WorkerClock, call_id: u64, position: Option<u64>) {
+    /// The target has answered a call of a sender.
+    pub fn answered(&mut self, clock: WorkerClock, call_id: u64, answer: Answer) {
         now(clock);
         for sender in lock(&self.started).iter() {
-            lock(sender).answered(clock, call_id, position);
+            lock(sender).answered(clock, call_id, answer);
         }
     }
 
@@ -139,9 +141,21 @@ impl SimWorker {
         clean.then(|| self.membership.leave())
     }
 
-    /// Ids of the senders that have not ended.
-    pub fn senders(&self) -> Vec<String> {
-        lock(&self.started).iter().map(|sender| lock(sender).id().to_owned()).collect()
+    /// How many senders have not ended.
+    pub fn sender_count(&self) -> usize {
+        lock(&self.started).len()
+    }
+
+    /// Whether this sender works and has nothing to send again.
+    pub fn is_settled(&self, sender_id: &str) -> bool {
+        let started = lock(&self.started);
+        let settled = |sender: &SimSender| sender.id() == sender_id && sender.is_settled();
+        started.iter().any(|sender| settled(&lock(sender)))
+    }
+
+    /// Whether this sender has not ended.
+    pub fn runs(&self, sender_id: &str) -> bool {
+        lock(&self.started).iter().any(|sender| lock(sender).id() == sender_id)
     }
 
     /// Lets the session's tasks take the last words of senders that have stopped.

@@ -151,18 +151,6 @@ impl History {
         Self::lasting(random, None)
     }
 
-    /// All channels go on to tick, with nothing between.
-    #[cfg(not(test))]
-    pub(crate) fn tick_on(&mut self, until_ms: u64) {
-        for log in &mut self.logs {
-            let last_ms = log.last().map_or(BEGIN_MS, |logged| logged.at_ms);
-            for at_ms in (last_ms + 200..until_ms).step_by(200) {
-                let tick = tso::compose(at_ms, 0);
-                push(log, at_ms, tick, tick_message(tick));
-            }
-        }
-    }
-
     /// Writes during so many milliseconds; `None` = drawn.
     pub(crate) fn lasting(random: &mut Random, milliseconds: Option<u64>) -> Self {
         let channels = 1 + random.index(3);
@@ -283,15 +271,20 @@ fn log(random: &mut Random, shape: &Shape, writes: &[Write], channel: usize) -> 
 }
 
 fn push(log: &mut Vec<Logged>, at_ms: u64, max_ts: Timestamp, payload: Bytes) {
-    let position = Bytes::copy_from_slice(&(log.len() as u64 + 1).to_le_bytes());
-    log.push(Logged { at_ms, max_ts, message: LogMessage { position, payload, streaming: false } });
+    let message = LogMessage { position: position(log.len() as u64 + 1), payload, streaming: false };
+    log.push(Logged { at_ms, max_ts, message });
+}
+
+/// Of a message, by its number; they count from 1.
+pub(crate) fn position(number: u64) -> Bytes {
+    Bytes::copy_from_slice(&number.to_le_bytes())
 }
 
 fn base(msg_type: MsgType, timestamp: Timestamp) -> Option<MsgBase> {
     Some(MsgBase { msg_type: msg_type as i32, msg_id: 1, timestamp, ..Default::default() })
 }
 
-fn tick_message(tick: Timestamp) -> Bytes {
+pub(crate) fn tick_message(tick: Timestamp) -> Bytes {
     Bytes::from(TimeTickMsg { base: base(MsgType::TimeTick, tick) }.encode_to_vec())
 }
 
