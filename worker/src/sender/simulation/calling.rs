@@ -150,7 +150,7 @@ impl SimSender {
         if let Some(request) = core.next_call(now_ms) {
             foreign.calling(request.msgs.len());
             let call_times = CallTimes {
-                timeout_max: Duration::from_millis(times.call_timeout_ms),
+                timeout_max: sizes.wait(assignment),
                 patient_bytes_max: times.call_patient_bytes_max,
             };
             let bytes = bytes_of(&request);
@@ -180,7 +180,7 @@ impl SimSender {
         let (bytes, took_ms) = (call.bytes, now_ms - call.called_ms);
         // The end of the lease says nothing about the target.
         if late && took_ms >= SLOW_MS.min(times.call_timeout_ms) {
-            sizes.unanswered(assignment, bytes, now_ms);
+            sizes.unanswered(assignment, bytes, took_ms, now_ms);
         }
         self.begin_again(now_ms);
     }
