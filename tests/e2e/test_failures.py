@@ -21,7 +21,8 @@ def start(scene):
 
 def registered(scene):
     """All tasks, without what passes: why one does not advance at this moment."""
-    return [{name: value for name, value in task.items() if name != "reason"} for task in scene.api.list()]
+    passing = {"reason", "reason_since"}
+    return [{name: value for name, value in task.items() if name not in passing} for task in scene.api.list()]
 
 
 def moved(harrier, task, before):
