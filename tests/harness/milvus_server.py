@@ -53,6 +53,8 @@ class MilvusServer:
             "queryCoord.distPullInterval": 100,
             # 2.3.5 loses deletes when it compacts segments that were flushed while rows were deleted; a primary, too.
             "dataCoord.enableCompaction": False, "dataCoord.compaction.enableAutoCompaction": False,
+            # Each test has a database of its own; the default is 64.
+            "rootCoord.maxDatabaseNum": 1000,
             "log.level": "warn",
         }
         for offset, role in enumerate(ROLES):

@@ -170,14 +170,18 @@ fn senders(status: &Value, lines_max: usize, now_ms: u64) -> String {
     text
 }
 
+/// Of failovers: so many fit, with large counts.
+const CAUSES_PER_LINE: usize = 4;
+
 fn counters(status: &Value, now_ms: u64) -> String {
     let since = ago(&status["failovers"]["since"], now_ms);
     let causes = status["failovers"]["by_cause"].as_object().into_iter().flatten();
     let causes: Vec<String> = causes.map(|(cause, count)| format!("{cause} {count}")).collect();
+    let lines: Vec<String> = causes.chunks(CAUSES_PER_LINE).map(|line| line.join(", ")).collect();
     let uncertain = &status["uncertain"];
     format!(
         "\nfailovers, last {since}: {}\nuncertain windows: {} opened, {} open now, {} rows sent again\n",
-        causes.join(", "),
+        lines.join(",\n  "),
         uncertain["windows_opened"],
         uncertain["open"],
         uncertain["rows_replayed"]
@@ -315,6 +319,26 @@ mod tests {
         }
         assert!(screen.lines().count() < 50, "{screen}");
         assert_eq!(of(&status(), usize::MAX).matches("by-dev-rootcoord").count(), 40);
+    }
+
+    /// All causes with large counts did not fit into one line.
+    #[test]
+    fn every_cause_of_a_failover_has_its_place() {
+        let mut status = status();
+        let causes = [
+            "balanced",
+            "drained",
+            "lease_expired",
+            "not_run",
+            "unreachable_log",
+            "unreachable_target",
+            "worker_left",
+        ];
+        status["failovers"]["by_cause"] =
+            causes.iter().map(|cause| (cause.to_string(), json!(1_234_567))).collect();
+        let screen = of(&status, LINES_DEFAULT);
+        assert!(screen.lines().all(|line| line.chars().count() <= WIDTH_MAX), "{screen}");
+        assert!(causes.iter().all(|cause| screen.contains(&format!("{cause} 1234567"))), "{screen}");
     }
 
     #[test]
