@@ -73,7 +73,9 @@ def shares(arena):
 
 def shown(arena, worker):
     workers = arena.group.cluster("?senders=false")["workers"]
-    return next(one for one in workers if one["description"].endswith(f" pid {worker.pid}"))
+    found = [one for one in workers if one["description"].endswith(f" pid {worker.pid}")]
+    assert found, f"{worker.name} is not registered at the present leader"
+    return found[0]
 
 
 def moved(arena, cause):
