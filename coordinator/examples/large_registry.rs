@@ -102,16 +102,7 @@ fn create(number: usize, task_id: &str, sealed: &Sealed) -> Command {
     let spec = TaskSpec {
         target: TargetAddress { uri: uri.clone(), ..TargetAddress::default() },
         collection_infos: vec![filter],
-        db_collections: Default::default(),
-        every_database: false,
-        exclude: Vec::new(),
-        rpc_channel: String::new(),
-        rpc_channel_position: String::new(),
-        name_mapping: Vec::new(),
-        enable_user_role: false,
-        buffer_period_s: 0,
-        buffer_bytes: 0,
-        disable_auto_start: false,
+        ..TaskSpec::default()
     };
     let task = Task {
         id: task_id.to_owned(),

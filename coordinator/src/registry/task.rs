@@ -71,8 +71,8 @@ pub struct TargetAddress {
     pub ignore_partition: bool,
 }
 
-/// What the user asked for, normalized, without secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the user asked for, normalized, without secrets. The default selects nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Where to.
     pub target: TargetAddress,

@@ -20,16 +20,8 @@ pub fn create_task(task_id: &str, target_id: &str) -> Command {
     let spec = TaskSpec {
         target: TargetAddress { uri: uri.clone(), ..TargetAddress::default() },
         collection_infos: vec![everything],
-        db_collections: BTreeMap::new(),
         every_database: true,
-        exclude: Vec::new(),
-        rpc_channel: String::new(),
-        rpc_channel_position: String::new(),
-        name_mapping: Vec::new(),
-        enable_user_role: false,
-        buffer_period_s: 0,
-        buffer_bytes: 0,
-        disable_auto_start: false,
+        ..TaskSpec::default()
     };
     let task = Task {
         id: task_id.to_owned(),

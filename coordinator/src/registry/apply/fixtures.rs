@@ -19,16 +19,7 @@ pub(super) fn spec(names: &[&str]) -> TaskSpec {
     TaskSpec {
         target: TargetAddress { uri: "http://target:19530".into(), ..Default::default() },
         collection_infos: names.iter().map(|name| filter(name)).collect(),
-        db_collections: BTreeMap::new(),
-        every_database: false,
-        exclude: Vec::new(),
-        rpc_channel: String::new(),
-        rpc_channel_position: String::new(),
-        name_mapping: Vec::new(),
-        enable_user_role: false,
-        buffer_period_s: 0,
-        buffer_bytes: 0,
-        disable_auto_start: false,
+        ..TaskSpec::default()
     }
 }
 
