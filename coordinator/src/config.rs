@@ -25,7 +25,7 @@ pub struct CoordinatorConfig {
     /// Found a new group when the folder is empty.
     pub bootstrap: bool,
     /// A node calls an election after `election_ms_max` and a time drawn between these two without a word of the
-    /// group's leader, in milliseconds.
+    /// group's leader, in milliseconds; after `election_ms_max` where the leader's process is gone.
     pub election_ms_min: u64,
     /// The larger one, in milliseconds.
     pub election_ms_max: u64,

@@ -1,6 +1,7 @@
 //! What members ask of this one: the service `Members` of `members.proto`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use harrier_proto::harrier::v1::members_server::Members;
 use harrier_proto::harrier::v1::{
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tonic::{Request, Response, Status};
 
 use super::format::{self, FormatError};
+use super::heard::Heard;
 use super::identity::{BindError, Identity};
 use super::state_machine::SharedState;
 use super::types::Raft;
@@ -22,6 +24,7 @@ pub struct MemberService {
     pub(super) raft: Raft,
     pub(super) identity: Arc<Identity>,
     pub(super) shared: SharedState,
+    pub(super) heard: Heard,
     pub(super) http_address: String,
 }
 
@@ -55,6 +58,13 @@ impl MemberService {
             Some(_) => Ok(()),
         }
     }
+
+    /// Only a leader appends, and only a leader sends snapshots.
+    fn note(&self, envelope: Option<&Envelope>) {
+        if let Some(envelope) = envelope {
+            self.heard.note(envelope.from, Instant::now());
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -86,7 +96,9 @@ impl Members for MemberService {
     async fn append(&self, request: Request<MemberCall>) -> Result<Response<MemberAnswer>, Status> {
         let call = request.into_inner();
         self.check(call.envelope.as_ref())?;
-        answer(&self.raft.append_entries(read(&call.payload)?).await)
+        let answered = self.raft.append_entries(read(&call.payload)?).await;
+        self.note(call.envelope.as_ref());
+        answer(&answered)
     }
 
     async fn vote(&self, request: Request<MemberCall>) -> Result<Response<MemberAnswer>, Status> {
@@ -108,6 +120,7 @@ impl Members for MemberService {
             data: chunk.data.to_vec(),
             done: chunk.done,
         };
+        self.note(chunk.envelope.as_ref());
         answer(&self.raft.install_snapshot(request).await)
     }
 }

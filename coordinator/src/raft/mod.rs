@@ -17,7 +17,9 @@ mod error;
 mod folder;
 mod format;
 mod founding;
+mod heard;
 mod identity;
+mod knock;
 mod log_store;
 mod member_service;
 mod membership;
@@ -27,6 +29,7 @@ mod registry;
 mod restore;
 mod snapshot;
 mod state_machine;
+mod succession;
 mod types;
 mod upkeep;
 

@@ -14,12 +14,15 @@ use tokio::task::AbortHandle;
 use super::channels::Channels;
 use super::contact::Contacts;
 use super::disk::Disk;
+use super::heard::Heard;
 use super::identity::Identity;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::state_machine::{SharedState, StateMachine};
 use super::types::{NodeId, Raft};
-use super::{MemberService, OpenError, Peer, ProposeError, RaftOptions, folder, founding, upkeep};
+use super::{
+    MemberService, OpenError, Peer, ProposeError, RaftOptions, folder, founding, succession, upkeep,
+};
 use crate::registry::{Command, Entry, Reply, State};
 
 /// Entries that stay after a snapshot, for members that are only a little behind.
@@ -49,7 +52,10 @@ pub(super) struct Inner {
     shared: SharedState,
     disk: Disk,
     leadership: Arc<watch::Sender<Option<u64>>>,
-    upkeep: [AbortHandle; 2],
+    heard: Heard,
+    /// Elections that were called because the leader's process was gone.
+    successions: Arc<AtomicU64>,
+    upkeep: [AbortHandle; 3],
 }
 
 impl Drop for Inner {
@@ -76,6 +82,8 @@ pub struct RaftStatus {
     pub applied_index: u64,
     /// Index of the newest entry in the snapshot; 0 = no snapshot.
     pub snapshot_index: u64,
+    /// How often this node called an election because the leader's process was gone, since it started.
+    pub successions: u64,
     /// Why the node has stopped by itself; `None` while it runs.
     pub failure: Option<String>,
 }
@@ -130,7 +138,12 @@ impl Registry {
         let follow = upkeep::follow_leadership(raft.clone(), raft.metrics(), leadership.clone());
         let bound =
             upkeep::bound_log(raft.clone(), raft.metrics(), grown_bytes, options.snapshot_log_bytes.max(1));
-        let upkeep = [tokio::spawn(follow).abort_handle(), tokio::spawn(bound).abort_handle()];
+        let (heard, successions) = (Heard::default(), Arc::new(AtomicU64::new(0)));
+        let lease = Duration::from_millis(options.election_ms_max);
+        let succeed =
+            succession::succeed(raft.clone(), raft.metrics(), heard.clone(), lease, successions.clone());
+        let upkeep = [tokio::spawn(follow), tokio::spawn(bound), tokio::spawn(succeed)]
+            .map(|running| running.abort_handle());
         let timeout = Duration::from_millis(options.propose_timeout_ms);
         let inner = Inner {
             raft,
@@ -144,6 +157,8 @@ impl Registry {
             shared,
             disk: disk.clone(),
             leadership,
+            heard,
+            successions,
             upkeep,
         };
         let registry = Self { inner: Arc::new(inner) };
@@ -242,6 +257,7 @@ impl Registry {
             last_log_index: metrics.last_log_index.unwrap_or(0),
             applied_index: *self.inner.shared.index().borrow(),
             snapshot_index: metrics.snapshot.map_or(0, |log_id| log_id.index),
+            successions: self.inner.successions.load(Ordering::Relaxed),
             failure: metrics.running_state.err().as_ref().and_then(failure),
         }
     }
@@ -260,6 +276,7 @@ impl Registry {
             raft: self.inner.raft.clone(),
             identity: self.inner.identity.clone(),
             shared: self.inner.shared.clone(),
+            heard: self.inner.heard.clone(),
             http_address: self.inner.peer.http_address.clone(),
         }
     }

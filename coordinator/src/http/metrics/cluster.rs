@@ -28,6 +28,8 @@ pub(super) fn raft(exposition: &mut Exposition, status: &RaftStatus) {
     exposition.single("harrier_raft_applied_index", Kind::Gauge, help, status.applied_index);
     let help = "index of the last entry that the snapshot covers";
     exposition.single("harrier_raft_snapshot_index", Kind::Gauge, help, status.snapshot_index);
+    let help = "elections that this node called because the leader's process was gone";
+    exposition.single("harrier_raft_successions_total", Kind::Counter, help, status.successions);
 }
 
 /// Which workers there are, how much they hold, and when they were heard of.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::cluster::{Group, PATIENCE, same_state};
 use super::samples::create_task;
 use super::*;
+use crate::raft::knock::{Door, knock};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_the_leader() {
@@ -26,6 +27,30 @@ async fn what_was_acknowledged_survives_the_leader() {
     let follower = group.node(former).registry();
     wait(|| follower.other_leader().is_some()).await;
     assert_eq!(follower.other_leader(), Some(group.node(leader).options().peer));
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_process_is_gone_is_succeeded_and_one_that_is_heard_is_not() {
+    let mut group = Group::of(3).await;
+    let former = group.leader().await;
+    let successions = |group: &Group| -> u64 {
+        let running = group.nodes.values().filter(|node| node.runs());
+        running.map(|node| node.registry().status().successions).sum()
+    };
+    assert_eq!(knock(&group.node(former).address(), PATIENCE).await, Door::Answered);
+    // Nobody opens its door, but it calls the others as ever: long enough for three elections.
+    group.node(former).gate.set_open(false);
+    let term = group.node(former).registry().status().term;
+    tokio::time::sleep(Duration::from_millis(3 * 900)).await;
+    assert_eq!(knock(&group.node(former).address(), PATIENCE).await, Door::Gone);
+    let elsewhere = group.nodes.values().find(|node| node.id != former).unwrap().registry().status();
+    assert_eq!((successions(&group), elsewhere.leader, elsewhere.term), (0, Some(former), term));
+
+    group.node(former).gate.set_open(true);
+    group.node_mut(former).stop().await;
+    let leader = group.leader_other_than(former).await;
+    assert!(successions(&group) > 0, "{:?}", group.node(leader).registry().status());
     group.stop().await;
 }
 
