@@ -25,9 +25,9 @@ def standby(extra_standby):
 
 @pytest.fixture
 def group(stand):
-    group = Group(stand.folder / "backup", stand.pair)
+    group = Group(stand.folder / "backup", stand.pair, size=5)
     try:
-        yield group.found()
+        yield group.found(size=3)
     finally:
         group.stop()
 
@@ -88,13 +88,15 @@ def test_what_came_after_the_backup_is_neither_lost_nor_doubled(group, standby, 
     scene.wait_equal()
     # It dies amid more of that, with every data folder. One worker lives on, and knows nothing of it.
     churn(kept, range(5, 10))
-    group.members[0].process.kill()
+    for member in group.members:
+        member.process.kill()
     group.workers[0].kill()
     churn(kept, range(10, 12))
     parted.delete_keys(list(range(1000, 1040)), "late")
 
-    data, key = group.data_dir(group.members[0]), str(group.sealing)
-    shutil.rmtree(data)
+    data, key = group.data_dir(group.members[0].node_id), str(group.sealing)
+    for member in group.members:
+        shutil.rmtree(group.data_dir(member.node_id))
     # The wrong key, and a file that is not whole, are told before anything is made.
     other = tmp_path / "other.key"
     group.run("key", "generate", str(other))
@@ -110,6 +112,7 @@ def test_what_came_after_the_backup_is_neither_lost_nor_doubled(group, standby, 
     assert "holds a registry already" in refused(*restore, "--from", str(file), "--sealing-key-file", key)
     group.members[0].process.start()
     group.workers[0].start()
+    del group.members[1:]
     wait_same_collections(scene.source, scene.standby, scene.database, timeout_s=60)
     scene.wait_equal(90)
 
@@ -120,6 +123,13 @@ def test_what_came_after_the_backup_is_neither_lost_nor_doubled(group, standby, 
     assert set(before) & set(after) and all(s["epoch"] > EPOCH_JUMP for s in after.values()), after
     assert shown["uncertain"]["windows_opened"] >= len(after), "those that the backup did not know, too"
     assert shown["uncertain"]["rows_replayed"] > 0
-    # It is a group like any other now.
+    # It is a group like any other now: it grows to three again, and does without the member that was restored.
+    group.grow()
+    group.grow()
     kept.insert(some(kept.schema, range(5000, 5100)))
     scene.wait_equal()
+    group.members[0].process.kill()
+    kept.insert(some(kept.schema, range(6000, 6100)))
+    group.leader()
+    scene.wait_equal()
+    group.heal()

@@ -3,12 +3,11 @@ created again unasked, and once it is there again all of it is copied anew."""
 
 import pytest
 
+from harness.held import held, wait_held
 from harness.load import Load
-from harness.prometheus import scrape
 from harness.rows import some
 from harness.rpc import Rpc
 from harness.schema import simple
-from harness.wait import until
 
 COLLECTIONS_MAX = 4
 
@@ -32,28 +31,6 @@ def create(scene, name, keys=range(200)):
     writer = scene.create(simple(name))
     writer.insert(some(writer.schema, keys))
     return writer
-
-
-def held(scene, task):
-    """Name -> reason, as `get` lists them."""
-    return {one["name"]: one["reason"] for one in scene.api.get(task).get("held_collections", [])}
-
-
-def wait_held(scene, task, *names):
-    """Until exactly these are held, by `get` and by the metric; the task still runs."""
-    def shown():
-        found = held(scene, task)
-        assert set(found) == set(names), f"held: {found}"
-        samples = scrape(f"{scene.api.url}/metrics")[1]
-        counts = [s.value for s in samples
-                  if s.name == "harrier_held_collections" and s.labels["task_id"] == task]
-        assert counts == [len(names)], counts
-        return True
-
-    until(f"{names} to be held", shown, 40)
-    seen = scene.api.get(task)
-    assert seen["state"] == "Running"
-    assert ("is held since" in seen.get("reason", "")) == bool(names), seen
 
 
 def test_what_is_dropped_by_hand_is_copied_anew_once_it_is_there_again(scene_on, narrow, by_hand):

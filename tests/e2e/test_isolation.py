@@ -5,6 +5,7 @@ every kind, before and after parts of a call were written, are in the property t
 
 import pytest
 
+from harness.held import held, wait_held
 from harness.load import Load
 from harness.prometheus import scrape
 from harness.rows import some
@@ -27,27 +28,6 @@ def create(scene, name, keys=range(100), shards=1):
     writer = scene.create(simple(name), shards)
     writer.insert(some(writer.schema, keys))
     return writer
-
-
-def held(scene, task):
-    """Name -> reason, as `get` lists them."""
-    return {one["name"]: one["reason"] for one in scene.api.get(task).get("held_collections", [])}
-
-
-def wait_held(scene, task, *names):
-    """Until exactly these are held; a task that holds something still runs, and says what and why."""
-    def shown():
-        found = held(scene, task)
-        assert set(found) == set(names), f"held: {found}"
-        return True
-
-    until(f"{names} to be held", shown, 20)
-    seen = scene.api.get(task)
-    assert seen["state"] == "Running"
-    assert ("is held since" in seen.get("reason", "")) == bool(names), seen
-    samples = scrape(f"{scene.api.url}/metrics")[1]
-    [count] = [s.value for s in samples if s.name == "harrier_held_collections" and s.labels["task_id"] == task]
-    assert count == len(names)
 
 
 def wait_lag_low(scene, task, names):

@@ -1,5 +1,6 @@
 """A group of coordinators and its workers, each a process of its own; it grows and shrinks while it runs."""
 
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -58,6 +59,7 @@ class Group:
         self._source = source_section(pair)
         self._source["etcd"]["endpoints"] = [self.reach("etcd", pair.etcd.endpoint)]
         self._source["log"]["address"] = self.reach("log", pair.source.nats_address)
+        self._ids = itertools.count(1)
         self.members: list[Member] = []
         self.workers: list[Process] = []
 
@@ -96,9 +98,9 @@ class Group:
     def remove(self, member: Member) -> None:
         self.run("member", "remove", str(member.node_id), "--api", self.alive()[0].api.url)
 
-    def data_dir(self, member: Member) -> Path:
-        """The folder of its registry."""
-        return self.folder / f"node-{member.node_id}"
+    def data_dir(self, node_id: int) -> Path:
+        """The folder of that member's registry."""
+        return self.folder / f"node-{node_id}"
 
     def alive(self) -> list[Member]:
         return [member for member in self.members if member.process.alive()]
@@ -154,12 +156,12 @@ class Group:
         until(f"node {member.node_id} to be ready", ready, timeout_s)
 
     def _member(self, bootstrap: bool) -> Member:
-        node_id = len(self.members) + 1
+        node_id = next(self._ids)
         http, grpc = self._http + node_id - 1, self._grpc + node_id - 1
         advertised = {"advertise_http_address": self._advertised[self._http, node_id - 1],
                       "advertise_grpc_address": self._advertised[self._grpc, node_id - 1]} if self.network else {}
         process = self._process("coordinator", coordinator(node_id), {
-            "coordinator": {"node_id": node_id, "data_dir": str(self.folder / f"node-{node_id}"),
+            "coordinator": {"node_id": node_id, "data_dir": str(self.data_dir(node_id)),
                             "http_address": f"127.0.0.1:{http}", "grpc_address": f"127.0.0.1:{grpc}",
                             "bootstrap": bootstrap, **advertised},
             "sealing": {"key_file": str(self.sealing)},

@@ -11,6 +11,7 @@ from harness.rows import some
 from harness.rpc import Rpc
 from harness.scene import Scene
 from harness.schema import simple
+from harness.small_disk import SmallDisk
 from harness.tick_watch import TickWatch
 from harness.wait import until
 
@@ -27,16 +28,18 @@ START_TIMEOUT_S = 90
 class Arena:
     """Of a source and a standby (on NATS, with `STANDBY_SETTINGS`) that run."""
 
-    def __init__(self, folder: Path, pair: Pair, standby: ExtraStandby, database: str) -> None:
+    def __init__(self, folder: Path, pair: Pair, standby: ExtraStandby, database: str, networked: bool = True) -> None:
+        """With `networked` every connection goes through relays, which can be cut, and cost time."""
         self.pair, self.standby_server = pair, standby
         self.source, self.standby = Rpc(pair.source.address), standby.rpc
-        self.group = Group(folder, pair, size=COORDINATORS, networked=True)
+        self.group = Group(folder, pair, size=COORDINATORS, networked=networked)
         self.network = self.group.network
         self._uri = f"http://{self.group.reach('target', standby.server.address)}"
         # A scene's view of the stand, and of the standby.
         self.api = CdcApi("")
         self.scene = Scene(self, database, self, self.api)
         self.task = ""
+        self._disks: dict[int, SmallDisk] = {}
         self.watch = TickWatch(standby.server.nats_address, [
             f"{standby.server.name}-rootcoord-dml_{number}" for number in range(PCHANNELS)])
 
@@ -48,8 +51,13 @@ class Arena:
         """`milvus_connect_param` of the standby, through the network."""
         return {"uri": self._uri, "connect_timeout": 10}
 
-    def start(self) -> "Arena":
-        """The group and a task; returns when every pchannel gets ticks."""
+    def start(self, small_disks: bool = False) -> "Arena":
+        """The group and a task; returns when every pchannel gets ticks. With `small_disks` each member's registry is on
+        a file system of its own where that may be; writes to it are slower."""
+        for node_id in range(1, COORDINATORS + 1) if small_disks else ():
+            disk = SmallDisk(self.group.data_dir(node_id))
+            if disk.start():
+                self._disks[node_id] = disk
         self.group.found(WORKERS, COORDINATORS)
         self.api.url = self.group.members[0].api.url
         probe = self.scene.create(simple(PROBE), shards=PCHANNELS)
@@ -62,6 +70,8 @@ class Arena:
     def stop(self) -> None:
         self.watch.stop()
         self.group.stop()
+        for disk in self._disks.values():
+            disk.stop()
         self.source.close()
 
     def wait_flow(self, timeout_s: float) -> None:
@@ -71,6 +81,10 @@ class Arena:
             return True
 
         until("ticks on every pchannel of the standby", flowing, timeout_s, interval_s=0.05)
+
+    def disk(self, member: Member) -> SmallDisk | None:
+        """The one of its registry."""
+        return self._disks.get(member.node_id)
 
     # Who is who at present.
 
@@ -102,7 +116,8 @@ class Arena:
 
     def heal(self) -> list[str]:
         """Everything runs again and is reached; names what had to be started."""
-        self.network.heal()
+        if self.network:
+            self.network.heal()
         healed = []
         if not self.pair.etcd.process.alive():
             healed.append("etcd")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.group import Member
 from harness.process import Process
 from harness.target_gone import wait_told
 from harness.wait import rest, until
@@ -244,19 +245,25 @@ class Faults:
     # Disks.
 
     def _full_disk_leader(self) -> None:
-        self._fill_disk(self._leader())
+        self._fill_disk(self._arena.leader())
 
     def _full_disk_follower(self) -> None:
-        self._fill_disk(self._follower())
+        self._fill_disk(self._rng.choice(self._arena.followers()))
 
-    def _fill_disk(self, victim: Process) -> None:
-        """No file of it can be written any more. It has to step aside by itself, and say why; space comes back with
-        its next start."""
-        self._note(f"no space for {victim.name}")
+    def _fill_disk(self, member: Member) -> None:
+        """Nothing of it can be written any more. It has to step aside by itself, and say why; there is space again
+        with its next start."""
+        victim, disk = member.process, self._arena.disk(member)
+        self._note(f"no space for {victim.name}{'' if disk else ', by a limit on the size of its files'}")
         begin, log_size = time.monotonic(), victim.log.stat().st_size
-        resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        if disk:
+            disk.fill()
+        else:
+            resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
         until(f"{victim.name} to step aside", lambda: not victim.alive(), STEPS_ASIDE_S, interval_s=0.02)
         self._note(f"it stepped aside after {time.monotonic() - begin:.2f} s")
+        if disk:
+            disk.free()
 
         def told() -> bool:
             with open(victim.log, "rb") as log:

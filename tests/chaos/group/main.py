@@ -19,7 +19,7 @@ def main() -> int:
     try:
         servers.start()
         say("starting three coordinators and three workers")
-        arena = Arena(servers.folder, servers.pair, servers.standby, "chaos").start()
+        arena = Arena(servers.folder, servers.pair, servers.standby, "chaos").start(small_disks=True)
         campaign = Campaign(arena, settings.seed)
         campaign.run(settings.rounds, settings.batch)
         verdict = 0
