@@ -41,6 +41,14 @@ pub fn message(answer: &Value) -> &str {
     answer["message"].as_str().unwrap_or("no reason was given")
 }
 
+/// Text as a part of a path or a query.
+pub fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 /// Runs a request to its end.
 pub fn block_on<T>(request: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()

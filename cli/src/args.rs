@@ -29,6 +29,8 @@ pub enum Command {
     /// See and change who is in the group of coordinators.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Compare the source with the target of a task: catalog and every row, while both are in use.
+    Verify(VerifyArguments),
     /// Write a copy of the registry to a file: tasks, mappings, checkpoints; credentials stay sealed.
     Backup(BackupArguments),
     /// Make the data folder of a new group that begins with a backup.
@@ -89,6 +91,48 @@ pub struct StatusArguments {
     /// Print the answer of `GET /cluster` itself.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `harrier verify`
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// Any member.
+    #[command(flatten)]
+    pub api: ApiFlag,
+    /// Which task.
+    #[arg(long, value_name = "ID")]
+    pub task: String,
+    /// The source Milvus (not its etcd).
+    #[arg(long, env = "HARRIER_SOURCE_URI", value_name = "URI")]
+    pub source: String,
+    /// user:password or an API key of the source; better in the environment than here.
+    #[arg(long, env = "HARRIER_SOURCE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub source_token: Option<String>,
+    /// The target Milvus, where its address is another one here than in the task.
+    #[arg(long, env = "HARRIER_TARGET_URI", value_name = "URI")]
+    pub target: Option<String>,
+    /// user:password or an API key of the target; the coordinators give theirs to nobody.
+    #[arg(long, env = "HARRIER_TARGET_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub target_token: Option<String>,
+    /// Certificate of the authority that signed those of the servers (https).
+    #[arg(long, value_name = "FILE")]
+    pub ca_pem: Option<PathBuf>,
+    /// Collections that are compared at once; each takes up to 32 MB.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    pub parallel: usize,
+    /// Seconds that the target may take to reach the time of the comparison, and to answer a query.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout_s: u64,
+    /// Differences to show of each collection.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    pub first: usize,
+}
+
+impl std::fmt::Debug for VerifyArguments {
+    /// Without the tokens.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyArguments").field("task", &self.task).finish_non_exhaustive()
+    }
 }
 
 /// `harrier backup`

@@ -1,4 +1,4 @@
-//! The one binary: `harrier coordinator | worker | standalone | status | member | backup | restore | config | key`.
+//! The one binary: `harrier coordinator | worker | standalone | status | verify | member | backup | restore | config | key`.
 
 mod api;
 mod args;
@@ -8,13 +8,14 @@ mod config;
 mod logging;
 mod sealing;
 mod signals;
+mod verify;
 
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     let arguments = args::Arguments::parse();
     match commands::run(arguments) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Before logging is set up there is nowhere else to say it; afterwards it is still the last line.
             #[allow(clippy::print_stderr)]

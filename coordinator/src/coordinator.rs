@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use harrier_cluster::ClusterSecret;
 use harrier_milvus::catalog::{CatalogClient, CatalogError};
+use harrier_milvus::log::open_source;
 use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
 use harrier_proto::harrier::v1::SourceLog;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -134,6 +135,7 @@ impl Coordinator {
             config: Arc::new(config.clone()),
             process_metrics: Some(metrics),
             prober: Arc::new(MilvusProber),
+            source_log: open_source(&config.source.log),
             set_log_level,
         });
         let http = Serving::start(http_address, |cancel| {

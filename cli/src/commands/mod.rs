@@ -9,13 +9,17 @@ mod restore;
 mod runtime;
 mod standalone;
 mod status;
+mod verify;
 mod worker;
+
+use std::process::ExitCode;
 
 use crate::args::{Arguments, Command};
 
 /// Runs what was asked for, to its end.
-pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
+        Command::Verify(arguments) => return Ok(verify::run(&arguments)),
         Command::Coordinator(arguments) => coordinator::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Standalone(arguments) => standalone::run(&arguments),
@@ -26,4 +30,5 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Config(command) => config::run(&command),
         Command::Key(command) => key::run(&command),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@
 //! the task names, by its id. Every step can be repeated: what is there is found by name and compared, and a collection
 //! counts only once its mapping is committed.
 //!
-//! Pure: `selection`, `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
+//! Pure: `selection`, `membership` (in part), `names`, `start`, `schema`, `plan`. Shells: `databases`, `collections`, `partitions` (one kind
 //! of object each), `drops`, `renames`, `lost`, `unfinished`, `broken_off`, `confirmed`, `round`, `task_loop`,
 //! `watcher`, `supervisor`.
 
@@ -15,6 +15,7 @@ mod confirmed;
 mod databases;
 mod drops;
 mod lost;
+mod membership;
 mod milvus_target;
 mod misplaced;
 mod names;
@@ -44,5 +45,6 @@ pub use ports::{Connector, Coordination, DropWork, SourceReads, TargetCatalog};
 pub use ports::{confirmed_of, mapped_by_others};
 pub use problem::{Collection, Problem};
 pub(crate) use registry_port::RegistryPort;
+pub use selection::is_selected;
 pub use supervisor::{CatalogSync, Options};
 pub use watcher::{SourceState, SourceWatcher};

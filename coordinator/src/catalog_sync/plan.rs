@@ -50,8 +50,10 @@ pub(super) struct Renamed<'a> {
 pub(super) struct Known<'a> {
     /// The task's own mappings, by source collection, also dropped ones.
     pub(super) mappings: &'a BTreeMap<i64, CollectionMapping>,
-    /// What other tasks copy to the same target.
-    pub(super) mapped_by_others: &'a BTreeSet<i64>,
+    /// What is none of the task's: other tasks copy it to the same target, or will; or it was decided before.
+    pub(super) of_others: &'a BTreeSet<i64>,
+    /// The names that decide whether collections are selected, where these are not the present ones.
+    pub(super) names: &'a BTreeMap<i64, String>,
 }
 
 impl Plan<'_> {
@@ -93,12 +95,13 @@ pub(super) fn plan<'a>(
     }
     for source in snapshot.collections.values() {
         // What another task copies stays with that one, whatever its name is now.
-        let is_known = mappings.contains_key(&source.id) || known.mapped_by_others.contains(&source.id);
+        let is_known = mappings.contains_key(&source.id) || known.of_others.contains(&source.id);
         let is_new = source.state == ObjectState::Created && !is_known;
         if !is_new || !database_is_there(snapshot, source) {
             continue;
         }
-        if let Some(filter) = selection.filter(&source.db_name, &source.name) {
+        let name = known.names.get(&source.id).unwrap_or(&source.name);
+        if let Some(filter) = selection.filter(&source.db_name, name) {
             plan.collections.push(Wanted {
                 source,
                 name: target_name(&spec.name_mapping, &source.db_name, &source.name),
@@ -188,7 +191,7 @@ mod tests {
             spec,
             &Selection::new(spec),
             snapshot,
-            Known { mappings: &mappings, mapped_by_others: &[77].into() },
+            Known { mappings: &mappings, of_others: &[77].into(), names: &[(5, "orders".to_owned())].into() },
         )
     }
 
@@ -232,6 +235,15 @@ mod tests {
         let spec = spec(&["*"]);
         let plan = planned(&spec, &snapshot, &[]);
         assert_eq!(plan.collections.iter().map(|wanted| wanted.source.id).collect::<Vec<_>>(), [78]);
+    }
+
+    #[test]
+    fn the_name_that_decides_need_not_be_the_present_one() {
+        let snapshot = snapshot_of([source_collection(5, "archived", 1), source_collection(6, "other", 1)]);
+        let spec = spec(&["orders"]);
+        let plan = planned(&spec, &snapshot, &[]);
+        let wanted: Vec<String> = plan.collections.iter().map(|wanted| wanted.name.to_string()).collect();
+        assert_eq!(wanted, ["default.archived"]);
     }
 
     #[test]

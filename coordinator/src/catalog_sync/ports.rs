@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use harrier_milvus::catalog::{CatalogClient, CatalogError};
+use harrier_milvus::catalog::{CatalogClient, CatalogError, NameHistory};
 use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection, Partition};
 use harrier_milvus::tso::Timestamp;
 
@@ -23,6 +23,11 @@ pub trait SourceReads: Send + Sync + 'static {
 
     /// Ids of the partitions of a collection that are there and not being dropped, from the quorum.
     async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError>;
+
+    /// The names that a collection has had. By default none is known but the present one.
+    async fn names_of(&self, _db_id: i64, _collection_id: i64) -> Result<NameHistory, CatalogError> {
+        Ok(NameHistory::default())
+    }
 }
 
 #[async_trait]
@@ -33,6 +38,10 @@ impl SourceReads for CatalogClient {
 
     async fn living_partitions(&self, collection_id: i64) -> Result<BTreeSet<i64>, CatalogError> {
         Self::living_partitions(self, collection_id).await
+    }
+
+    async fn names_of(&self, db_id: i64, collection_id: i64) -> Result<NameHistory, CatalogError> {
+        Self::names_of(self, db_id, collection_id).await
     }
 }
 
@@ -160,6 +169,14 @@ pub trait Coordination: Send + Sync + 'static {
     fn confirmed(&self, task_id: &str, source_collection_id: i64) -> Option<Timestamp>;
     /// Collections of the source that another task copies to the same target.
     fn mapped_by_others(&self, task_id: &str) -> BTreeSet<i64>;
+    /// Tasks to which it leaves what both select.
+    fn elders(&self, _task_id: &str) -> Vec<Task> {
+        Vec::new()
+    }
+    /// Collections that are known to be none of a task's, whatever their names are: with these.
+    fn passed_over(&self, _task_id: &str) -> BTreeMap<i64, String> {
+        BTreeMap::new()
+    }
     /// What is about to be created at the target, and has no mapping yet.
     fn creations(&self, task_id: &str) -> Vec<PendingCreation>;
     /// Creations of paused and of deleted tasks, of which nobody knows what the target has.

@@ -13,6 +13,7 @@ use crate::leader::{HeldCollection, LeaderView, LeadershipCheck, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{
     CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
+    elders_of,
 };
 
 /// The registry and the leader's view.
@@ -53,6 +54,14 @@ impl Coordination for RegistryPort {
 
     fn mapped_by_others(&self, task_id: &str) -> BTreeSet<i64> {
         self.registry.read(|state| mapped_by_others(state, task_id))
+    }
+
+    fn elders(&self, task_id: &str) -> Vec<Task> {
+        self.registry.read(|state| elders_of(state, task_id).cloned().collect())
+    }
+
+    fn passed_over(&self, task_id: &str) -> BTreeMap<i64, String> {
+        self.registry.read(|state| state.passed_over.get(task_id).cloned()).unwrap_or_default()
     }
 
     fn creations(&self, task_id: &str) -> Vec<PendingCreation> {

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use super::collections::{self, Bringing};
 use super::confirmed::ConfirmedTarget;
 use super::drops::{self, Held};
+use super::membership::Membership;
 use super::names::TargetName;
 use super::partitions::{self, Creating, PartitionRules};
-use super::plan::{Known, Plan, Wanted, plan};
+use super::plan::{Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
 use super::renames::{Renaming, Seen};
 use super::selection::Selection;
@@ -41,6 +42,7 @@ pub(super) struct Memory {
     unfinished: unfinished::KnownSince,
     /// When the names of the target's collections were looked at.
     names_looked_at: Option<Instant>,
+    membership: Membership,
 }
 
 /// How a round went.
@@ -62,15 +64,19 @@ pub(super) async fn run(
     let mappings = tools.coordination.mappings(&task.id);
     let missing = unknown_partitions(tools.coordination.missing_partitions(&task.id), &mappings);
     let lost = living(tools.coordination.lost(&task.id), &mappings);
-    let others = tools.coordination.mapped_by_others(&task.id);
-    let first =
-        plan(&task.spec, &selection, snapshot, Known { mappings: &mappings, mapped_by_others: &others });
+    let membership = &mut memory.membership;
+    let members = membership.decide(tools, (task, &selection), snapshot, &mappings).await?;
+    let first = plan(&task.spec, &selection, snapshot, members.known(&mappings));
     let nothing_to_drop = tools.coordination.drops(&task.id).is_empty()
         && unfinished::gone(&*tools.coordination, &task.id, snapshot).is_empty();
     let looked_lately = memory.names_looked_at.is_some_and(|at| at.elapsed() < misplaced::LOOK_EVERY);
     let look_at_names = !looked_lately && misplaced::any_at_risk(mappings.values());
-    let nothing_to_do =
-        first.is_empty() && missing.is_empty() && lost.is_empty() && nothing_to_drop && !look_at_names;
+    let nothing_to_do = first.is_empty()
+        && !members.is_news
+        && missing.is_empty()
+        && lost.is_empty()
+        && nothing_to_drop
+        && !look_at_names;
     if task.state == TaskState::Running && nothing_to_do {
         return Ok(Outcome { problems: first.problems, look_again: false });
     }
@@ -78,9 +84,9 @@ pub(super) async fn run(
     tools.coordination.linearizable().await?;
     let coordination = &*tools.coordination;
     let mappings = coordination.mappings(&task.id);
-    let others = coordination.mapped_by_others(&task.id);
-    let planned =
-        |mappings| plan(&task.spec, &selection, snapshot, Known { mappings, mapped_by_others: &others });
+    let members = membership.decide(tools, (task, &selection), snapshot, &mappings).await?;
+    members.record(coordination, &task.id).await?;
+    let planned = |mappings| plan(&task.spec, &selection, snapshot, members.known(mappings));
     let gone = planned(&mappings);
     drops::record(coordination, &*tools.source, &task.id, snapshot, &gone).await?;
     let mappings = coordination.mappings(&task.id);

@@ -57,6 +57,12 @@ impl Pattern {
     }
 }
 
+/// Whether a task's filter selects a collection by its present name. Whether it belongs to the task is decided by the
+/// name of another time.
+pub fn is_selected(spec: &TaskSpec, database: &str, collection: &str) -> bool {
+    Selection::new(spec).filter(database, collection).is_some()
+}
+
 impl Selection {
     pub(super) fn new(spec: &TaskSpec) -> Self {
         let of_default = spec.collection_infos.iter().map(|filter| {
@@ -77,6 +83,14 @@ impl Selection {
             (Pattern::of_database(database), Pattern::new(collection))
         });
         Self { rules: rules.collect(), exclude: exclude.collect() }
+    }
+
+    /// Whether every collection is selected, whatever its name is.
+    pub(super) fn is_everything(&self) -> bool {
+        let everything = |rule: &Rule| {
+            matches!((&rule.database, &rule.collection), (Pattern::Everything, Pattern::Everything))
+        };
+        self.exclude.is_empty() && self.rules.iter().any(everything)
     }
 
     /// The filter that selects a collection; one that names it comes before a pattern.

@@ -40,12 +40,14 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get};
+use harrier_milvus::log::LogSource;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::config::CoordinatorConfig;
 use crate::http_client::HttpClient;
 use crate::leader::LeaderView;
 use crate::raft::Registry;
+use crate::registry::shared_selections;
 use crate::seal::Sealer;
 
 use answer::{Answer, ApiError};
@@ -71,6 +73,8 @@ pub struct AppParts {
     pub process_metrics: Option<PrometheusHandle>,
     /// Looks at a target before its first task.
     pub prober: Arc<dyn TargetProber>,
+    /// The source's log: whether positions are still there, and where channels end.
+    pub source_log: Arc<dyn LogSource>,
     /// Changes the log level of the process.
     pub set_log_level: SetLogLevel,
 }
@@ -83,6 +87,7 @@ pub(crate) struct AppState {
     config: Arc<CoordinatorConfig>,
     process_metrics: Option<PrometheusHandle>,
     prober: Arc<dyn TargetProber>,
+    source_log: Arc<dyn LogSource>,
     set_log_level: SetLogLevel,
     http_client: HttpClient,
     requests: RequestMetrics,
@@ -102,12 +107,13 @@ impl AppState {
     /// What the leader has to say of a task.
     fn remarks(&self, task_id: &str) -> Remarks {
         let foreign = self.leader.foreign_writes();
-        let warnings = if foreign.is_empty() {
-            Vec::new()
-        } else {
-            let times = (self.now_ms(), self.config.foreign_shown_ms);
-            self.registry.read(|registry| crate::leader::warnings_of(registry, task_id, &foreign, times))
-        };
+        let times = (self.now_ms(), self.config.foreign_shown_ms);
+        let warnings = self.registry.read(|registry| {
+            let mut warnings = crate::leader::warnings_of(registry, task_id, &foreign, times);
+            warnings.extend(shared_selections(registry, task_id));
+            warnings.extend(registry.passed_over.get(task_id).map(task_view::passed_over));
+            warnings
+        });
         let held = self.leader.held_collections().remove(task_id).unwrap_or_default();
         let reason = self.leader.task_reason(task_id);
         Remarks { reason, held, warnings }
@@ -123,6 +129,7 @@ pub fn router(parts: AppParts) -> Router {
         config: parts.config,
         process_metrics: parts.process_metrics,
         prober: parts.prober,
+        source_log: parts.source_log,
         set_log_level: parts.set_log_level,
         http_client: HttpClient::new(FORWARD_CONNECT_TIMEOUT),
         requests: RequestMetrics::default(),
@@ -132,6 +139,7 @@ pub fn router(parts: AppParts) -> Router {
         .route("/metrics", get(metrics::scrape))
         .route("/cdc/metrics", get(metrics::scrape))
         .route("/cluster", get(cluster::show))
+        .route("/cluster/tasks/{task_id}", get(cluster::task::show))
         .route("/cluster/backup", get(backup::show))
         .route("/cluster/members", get(members::list).post(members::add))
         .route("/cluster/members/{node_id}", delete(members::remove))

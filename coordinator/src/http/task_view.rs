@@ -8,6 +8,9 @@ use crate::leader::{HeldCollection, TaskReason};
 use crate::registry::task::TargetAddress;
 use crate::registry::{CollectionFilter, Task, TaskSpec, TaskState};
 
+/// So many names stand in one warning.
+const SHOWN_MAX: usize = 10;
+
 /// The name of a state.
 pub(super) fn state_name(state: TaskState) -> &'static str {
     match state {
@@ -56,6 +59,18 @@ pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
         view["warnings"] = remarks.warnings.into();
     }
     view
+}
+
+/// The warning about what was renamed into a task's filter.
+pub(super) fn passed_over(collections: &BTreeMap<i64, String>) -> String {
+    let shown: Vec<&str> = collections.values().take(SHOWN_MAX).map(String::as_str).collect();
+    let more = collections.len().saturating_sub(SHOWN_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "renamed into the filter after it was decided what belongs to this task, and not replicated: {}{more}; to have \
+         them, create the task anew",
+        shown.join(", ")
+    )
 }
 
 fn held_collection(held: &HeldCollection) -> Value {

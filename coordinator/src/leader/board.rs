@@ -38,6 +38,8 @@ pub struct SenderInfo {
     pub reported_ms: u64,
     /// What keeps the whole sender from going on.
     pub error: Option<TaskReason>,
+    /// Where the last message that it wrote stands on the target's log, in that log's form; empty = not known.
+    pub target_position: Vec<u8>,
     /// How far the newest source timestamp that it read lies ahead of the target's clock, in milliseconds.
     pub source_ahead_ms: u64,
     /// Its shards.
@@ -106,6 +108,7 @@ impl Board {
             tick: report.tick,
             reported_ms: now_ms,
             error: TaskReason::from_wire(report.error.clone()),
+            target_position: report.target_position.to_vec(),
             source_ahead_ms: report.source_ahead_ms,
             shards: report.shards.iter().map(shard_info).collect(),
         };

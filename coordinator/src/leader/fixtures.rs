@@ -42,6 +42,7 @@ pub(crate) fn create_task(id: &str) -> Command {
         buffer_period_s: 2,
         buffer_bytes: 1_000,
         disable_auto_start: false,
+        gives_way: false,
     };
     let task = Task {
         id: id.to_owned(),

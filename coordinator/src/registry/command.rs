@@ -129,6 +129,13 @@ pub enum Command {
         /// Which drop.
         drop_id: DropId,
     },
+    /// Collections that the task's filter names by now and that are none of its: all of them, with their names.
+    PassOver {
+        /// The task.
+        task_id: TaskId,
+        /// `database.collection` by collection id of the source.
+        collections: BTreeMap<i64, String>,
+    },
     /// New owners. Each gets a new epoch.
     AssignSenders {
         /// The changes.

@@ -17,7 +17,7 @@ pub mod state;
 pub mod target;
 pub mod task;
 
-pub use apply::apply;
+pub use apply::{apply, elders_of, shared_selections};
 pub use checkpoint::{SenderCheckpoint, ShardFinal, ShardProgress, UncertainWindow};
 pub use command::{Assign, Command, Entry, Refusal, Reply};
 pub use creation::{CreatedPartition, PendingCreation, UnfinishedCreation};

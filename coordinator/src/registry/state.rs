@@ -37,6 +37,10 @@ pub struct State {
     /// Where it comes from, if it began with a backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<Restored>,
+    /// Collections that a task's filter names by now and that are none of its, with their names: they were not named
+    /// when it was decided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<TaskId, BTreeMap<i64, String>>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

@@ -98,6 +98,10 @@ pub struct TaskSpec {
     pub buffer_bytes: u64,
     /// Create paused.
     pub disable_auto_start: bool,
+    /// What an older task of the same target selects by a pattern as well is left to that one. Tasks of before do not
+    /// meet any other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_way: bool,
 }
 
 /// A task as the registry keeps it.

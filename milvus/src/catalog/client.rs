@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use harrier_proto::mvccpb::KeyValue;
+
 use super::error::CatalogError;
 use super::etcd::{EtcdClient, EtcdWatch};
 use super::key::PREFIXES;
@@ -103,6 +105,17 @@ impl CatalogClient {
         let nanoseconds =
             <[u8; 8]>::try_from(value.as_ref()).map(u64::from_be_bytes).map_err(|_| missing())?;
         Ok(tso::compose(nanoseconds / 1_000_000 + 1, 0))
+    }
+
+    /// All keys of some prefixes, from the quorum.
+    pub(super) async fn list_prefixes(&self, prefixes: &[String]) -> Result<Vec<KeyValue>, CatalogError> {
+        Ok(self.etcd.list(prefixes).await?.keys)
+    }
+
+    /// Where what the keys were is kept.
+    pub(super) fn snapshots_prefix(&self) -> String {
+        let meta = self.prefix.strip_suffix("root-coord/").unwrap_or_default();
+        format!("{meta}snapshots/root-coord/")
     }
 
     fn relative<'a>(&self, key: &'a [u8]) -> &'a str {

@@ -6,12 +6,14 @@
 mod client;
 mod error;
 mod etcd;
+mod history;
 mod key;
 mod mirror;
 mod snapshot;
 
 pub use client::{CatalogClient, CatalogWatch};
 pub use error::CatalogError;
+pub use history::NameHistory;
 pub use mirror::CatalogMirror;
 pub use snapshot::{
     CatalogSnapshot, ObjectState, SourceCollection, SourceDatabase, SourcePartition, SourceShard,

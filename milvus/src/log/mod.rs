@@ -65,6 +65,14 @@ pub trait LogSource: Send + Sync {
     /// When the broker cannot be asked, or has no such channel.
     async fn tail(&self, channel: &str) -> Result<LogTail, LogError>;
 
+    /// Position of the newest message that was ever written to a channel; `None` if there never was one.
+    ///
+    /// # Errors
+    /// As [`LogSource::tail`].
+    async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
+        Ok(self.tail(channel).await?.position)
+    }
+
     /// Whether the broker answers at all, on a new connection.
     async fn reach(&self, within: Duration) -> Answer;
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use harrier_milvus::error::ErrorClass;
 use harrier_milvus::log::{LogError, LogMessage, LogReader, LogSource, LogTail, Start};
 use harrier_milvus::reach::Answer;
@@ -49,6 +50,10 @@ impl LogSource for WatchedLog {
 
     async fn tail(&self, channel: &str) -> Result<LogTail, LogError> {
         self.watch.wait(self.log.tail(channel), sign).await
+    }
+
+    async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
+        self.watch.wait(self.log.end(channel), sign).await
     }
 
     async fn reach(&self, within: Duration) -> Answer {

@@ -66,7 +66,7 @@ fn following(data: &Value) -> String {
     let parameters = LISTS.iter().zip(ids).filter_map(|(list, id)| {
         let next = data["next"][format!("{list}_after")].as_str();
         let last = next.or_else(|| data[list].as_array()?.last()?[id].as_str())?;
-        Some(format!("{list}_after={}", percent_encoded(last)))
+        Some(format!("{list}_after={}", api::percent_encoded(last)))
     });
     parameters.collect::<Vec<_>>().join("&")
 }
@@ -78,13 +78,6 @@ fn append(data: &mut Value, mut page: Value) {
         }
     }
     data["next"] = page["next"].take();
-}
-
-fn percent_encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 #[cfg(test)]

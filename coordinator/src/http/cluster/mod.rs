@@ -6,6 +6,7 @@
 mod group;
 mod query;
 mod senders;
+pub(super) mod task;
 mod tasks;
 mod totals;
 mod workers;

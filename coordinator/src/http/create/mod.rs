@@ -1,10 +1,11 @@
 //! `create`: a new task. Everything that can be known to be wrong is said here, not found in a log later.
 //!
-//! The order: types, values, an id that exists (answered as it is), the limit, the target itself, and last the
-//! registry, which decides about overlaps with other tasks.
+//! The order: types, values, an id that exists (answered as it is), the limit, the positions on the source's log, the
+//! target itself, and last the registry, which decides about overlaps with other tasks.
 
 mod connect_param;
 mod identity;
+mod log_positions;
 mod name_mapping;
 mod patterns;
 mod positions;
@@ -48,6 +49,7 @@ pub(super) async fn create(state: &AppState, data: &Fields<'_>) -> Result<Value,
     let address = checked.address.identity();
     let login = checked.login.clone();
     let mut task = new_task(state, id.clone(), checked)?;
+    log_positions::check(&state.source_log, &task.spec).await?;
     let facts = probe(state, &task, &login, &address).await?;
     let target = identity::describe(address, &facts.collection_ids)?;
     task.target_id.clone_from(&target.id);

@@ -88,6 +88,7 @@ impl CreateRequest {
             buffer_period_s,
             buffer_bytes: buffer_bytes.into(),
             disable_auto_start: self.disable_auto_start,
+            gives_way: true,
         };
         Ok(CheckedRequest { spec, login, address })
     }

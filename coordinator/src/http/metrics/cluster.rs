@@ -145,6 +145,7 @@ mod tests {
             tick: 0,
             reported_ms: 0,
             error: Some(reason(ErrorClass::Transient, 1)),
+            target_position: Vec::new(),
             source_ahead_ms: 0,
             shards: vec![shard],
         };

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harrier_milvus::{position, tso};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::server::{Server, merge};
 use crate::registry::{CollectionMapping, Command, ShardPair};
@@ -221,36 +220,7 @@ fn mapping(task_id: &str) -> CollectionMapping {
     }
 }
 
-#[tokio::test]
-async fn what_position_prints_can_be_given_to_create() {
-    let server = Server::start().await;
-    let task_id = server.create(Server::guide()).await;
-    let mapping = Box::new(mapping(&task_id));
-    server.registry.propose(Command::MapCollection { mapping }).await.unwrap();
-
-    let answer = server.cdc("position", json!({ "task_id": task_id })).await.json();
-    let positions = answer["data"]["positions"].as_array().unwrap().clone();
-    assert_eq!(positions.len(), 1);
-    let printed = &positions[0];
-    assert_eq!(printed["collection_id"], json!(449));
-    assert_eq!(printed["channel_name"], json!("by-dev-rootcoord-dml_3_449v0"));
-    assert_eq!(printed["time"], json!(tso::physical_ms(printed["tt"].as_u64().unwrap())));
-    let decoded = position::decode(printed["msg_id"].as_str().unwrap()).unwrap();
-    assert_eq!(decoded.channel_name, "by-dev-rootcoord-dml_3");
-    assert_eq!(decoded.msg_id.as_ref(), [9, 0, 0, 0, 0, 0, 0, 0]);
-
-    assert_eq!(server.cdc("delete", json!({ "task_id": task_id })).await.code(), 200);
-    let channel = printed["channel_name"].as_str().unwrap().to_owned();
-    let positions = Value::Object([(channel, printed["msg_id"].clone())].into_iter().collect());
-    let mut data = Server::guide();
-    merge(
-        &mut data,
-        &json!({ "collection_infos": [{ "name": "orders", "positions": positions, "use_start_position": true }] }),
-    );
-    server.create(data).await;
-}
-
-/// Also used by the test of the metrics.
+/// Also used by the tests of metrics and positions.
 pub(super) async fn map_orders(server: &Server, task_id: &str) {
     let map = Command::MapCollection { mapping: Box::new(mapping(task_id)) };
     server.registry.propose(map).await.unwrap();

@@ -6,6 +6,8 @@ mod cluster;
 mod create_rows;
 mod create_table;
 mod life;
+mod played_log;
+mod positions;
 mod scrape;
 mod secrets;
 mod server;

@@ -13,6 +13,7 @@ use harrier_milvus::client::Endpoint;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::played_log::PlayedLog;
 use crate::config::CoordinatorConfig;
 use crate::http::probe::{ProbeError, TargetFacts, TargetProber};
 use crate::http::{AppParts, router};
@@ -54,6 +55,7 @@ impl TargetProber for PlayedTarget {
 pub(super) struct Server {
     router: Router,
     pub(super) target: Arc<PlayedTarget>,
+    pub(super) log: Arc<PlayedLog>,
     pub(super) registry: Registry,
     pub(super) log_levels: Arc<Mutex<Vec<String>>>,
     pub(super) folder: tempfile::TempDir,
@@ -93,6 +95,7 @@ impl Server {
         change(&mut config);
         let registry = open_registry(folder.path()).await;
         let target = Arc::new(PlayedTarget::default());
+        let log = Arc::new(PlayedLog::default());
         let log_levels = Arc::new(Mutex::new(Vec::new()));
         let levels = Arc::clone(&log_levels);
         let router = router(AppParts {
@@ -102,12 +105,13 @@ impl Server {
             config: Arc::new(config),
             process_metrics: None,
             prober: target.clone(),
+            source_log: log.clone(),
             set_log_level: Arc::new(move |level: &str| {
                 levels.lock().unwrap().push(level.to_owned());
                 Ok(())
             }),
         });
-        Server { router, target, registry, log_levels, folder }
+        Server { router, target, log, registry, log_levels, folder }
     }
 
     pub(super) async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Reply {

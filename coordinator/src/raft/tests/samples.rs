@@ -41,6 +41,7 @@ pub(super) fn create_task(id: &str) -> Command {
         buffer_period_s: 1,
         buffer_bytes: 1024,
         disable_auto_start: false,
+        gives_way: false,
     };
     let task = Task {
         id: id.to_owned(),
@@ -206,6 +207,13 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
                 target_name: "moved_there".into(),
             },
         ),
+        (
+            "pass_over",
+            Command::PassOver {
+                task_id: task_id(),
+                collections: BTreeMap::from([(49, "default.renamed".to_owned())]),
+            },
+        ),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -226,6 +234,7 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::SettleCreation { .. }
             | Command::ForgetParting { .. }
             | Command::RenameMapping { .. }
+            | Command::PassOver { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

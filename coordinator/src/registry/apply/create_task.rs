@@ -2,7 +2,7 @@
 
 use super::super::target::find_target;
 use super::super::{Refusal, Reply, State, Target, TargetId, Task, TaskState};
-use super::overlap::overlap;
+use super::overlap::{conflict, overlap};
 
 pub(super) fn apply(state: &mut State, task: &Task, target: &Target, task_count_max: u32) -> Reply {
     if let Some(existing) = state.tasks.get(&task.id) {
@@ -15,7 +15,8 @@ pub(super) fn apply(state: &mut State, task: &Task, target: &Target, task_count_
     let target_id = find_target(&state.targets, target).unwrap_or_else(|| target.id.clone());
     let neighbours = state.tasks.values().filter(|other| other.target_id == target_id);
     for other in neighbours {
-        if let Some(what) = overlap(&task.spec, &other.spec) {
+        let refuse = if task.spec.gives_way { conflict } else { overlap };
+        if let Some(what) = refuse(&task.spec, &other.spec) {
             return Reply::Refused(Refusal::Overlap { other: other.id.clone(), what });
         }
     }

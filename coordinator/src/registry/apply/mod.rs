@@ -11,6 +11,7 @@ mod delete_task;
 mod drop_mapping;
 mod drop_partitions;
 mod dropped_at_target;
+mod elders;
 mod first_tick;
 mod glob;
 mod inputs;
@@ -18,6 +19,7 @@ mod map_collection;
 mod map_partitions;
 mod members;
 mod overlap;
+mod pass_over;
 mod pause_task;
 mod remap_collection;
 mod rename_mapping;
@@ -32,6 +34,7 @@ mod properties;
 #[cfg(test)]
 mod restored;
 
+pub use elders::{elders_of, shared_selections};
 pub(crate) use members::members;
 
 use super::{Command, Entry, Reply, State};
@@ -75,6 +78,7 @@ fn apply_command(state: &mut State, command: &Command) -> Reply {
             drop_partitions::apply(state, task_id, *source_collection_id, partitions)
         }
         Command::DroppedAtTarget { drop_id } => dropped_at_target::apply(state, drop_id),
+        Command::PassOver { task_id, collections } => pass_over::apply(state, task_id, collections),
         Command::AssignSenders { assignments } => assign_senders::apply(state, assignments),
         Command::Checkpoint { senders } => checkpoint::apply(state, senders),
     }

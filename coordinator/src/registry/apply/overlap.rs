@@ -53,13 +53,43 @@ impl Route {
 
 /// What both tasks would write, in words; `None` when they cannot meet.
 pub(super) fn overlap(left: &TaskSpec, right: &TaskSpec) -> Option<String> {
-    if left.enable_user_role && right.enable_user_role {
-        return Some("users and roles (extra_info.enable_user_role)".to_owned());
-    }
-    same_source(left, right).or_else(|| same_target(left, right))
+    users_of_both(left, right)
+        .or_else(|| same_source(left, right, |_, _| true))
+        .or_else(|| same_target(left, right))
 }
 
-fn same_source(left: &TaskSpec, right: &TaskSpec) -> Option<String> {
+/// What refuses a new task beside an older one that goes before it where their patterns meet: a collection that one of
+/// them names, a pattern of which the older one leaves nothing, or one name at the target for two collections.
+pub(super) fn conflict(new: &TaskSpec, older: &TaskSpec) -> Option<String> {
+    let leaves_nothing = |one: &Selection, other: &Selection| {
+        let covered = covers(&other.database, &one.database) && covers(&other.collection, &one.collection);
+        covered && !excludes_some(older, one)
+    };
+    let refused = |one: &Selection, other: &Selection| {
+        one.is_literal() || other.is_literal() || leaves_nothing(one, other)
+    };
+    users_of_both(new, older).or_else(|| same_source(new, older, refused)).or_else(|| same_target(new, older))
+}
+
+fn users_of_both(left: &TaskSpec, right: &TaskSpec) -> Option<String> {
+    let both = left.enable_user_role && right.enable_user_role;
+    both.then(|| "users and roles (extra_info.enable_user_role)".to_owned())
+}
+
+/// Whether anything that is selected may be left out.
+fn excludes_some(spec: &TaskSpec, selection: &Selection) -> bool {
+    spec.exclude.iter().any(|exclude| {
+        let (database, collection) = exclude.split_once('.').unwrap_or((DEFAULT_DATABASE, exclude));
+        intersect(database, &selection.database) && intersect(collection, &selection.collection)
+    })
+}
+
+/// The first of the entries that meet and that `counts`.
+fn same_source(
+    left: &TaskSpec,
+    right: &TaskSpec,
+    counts: impl Fn(&Selection, &Selection) -> bool,
+) -> Option<String> {
     let (left_selections, right_selections) = (selections(left), selections(right));
     let right_names: BTreeSet<&Selection> = right_selections.iter().filter(|s| s.is_literal()).collect();
     let right_patterns: Vec<&Selection> = right_selections.iter().filter(|s| !s.is_literal()).collect();
@@ -72,6 +102,7 @@ fn same_source(left: &TaskSpec, right: &TaskSpec) -> Option<String> {
         };
         for other in candidates {
             if one.intersects(other)
+                && counts(one, other)
                 && ![left, right].into_iter().any(|spec| excludes(spec, one) || excludes(spec, other))
             {
                 return Some(describe(one, other));

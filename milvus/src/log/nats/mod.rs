@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{LogError, LogReader, LogSource, LogTail, Start};
 use crate::reach::Answer;
@@ -52,6 +53,10 @@ impl LogSource for NatsLog {
 
     async fn tail(&self, channel: &str) -> Result<LogTail, LogError> {
         tail::read(&self.config, channel).await
+    }
+
+    async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
+        tail::end(&self.config, channel).await
     }
 
     async fn reach(&self, within: Duration) -> Answer {

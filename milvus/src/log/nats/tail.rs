@@ -1,5 +1,6 @@
 //! The end of a channel: back from its newest message to the last timetick.
 
+use bytes::Bytes;
 use harrier_proto::common::{MsgHeader, MsgType};
 use prost::Message as _;
 
@@ -38,6 +39,13 @@ pub(super) async fn read(config: &LogConfig, channel: &str) -> Result<LogTail, L
         }
         look_back = look_back.saturating_mul(LOOK_BACK_GROWTH);
     }
+}
+
+/// Position of the newest message.
+pub(super) async fn end(config: &LogConfig, channel: &str) -> Result<Option<Bytes>, LogError> {
+    let connection = Connection::open(config).await?;
+    let last = connection.stream(channel).await?.cached_info().state.last_sequence;
+    Ok((last > 0).then(|| position::encode(last)))
 }
 
 async fn range(

@@ -36,6 +36,7 @@ mod isolate;
 mod leave;
 mod lost_position;
 mod pack;
+mod period;
 mod portion;
 mod position;
 mod presence;

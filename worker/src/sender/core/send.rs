@@ -35,7 +35,7 @@ impl Core {
         {
             self.changed = false;
             if !self.close_pack() {
-                self.retry_ms = self.now_ms + self.config.tick_interval_ms;
+                self.retry_ms = self.now_ms + self.pack_period_ms();
                 break;
             }
         }
@@ -59,7 +59,7 @@ impl Core {
 
     fn interval_end_ms(&self) -> u64 {
         // Half the interval: the source ticks at about this pace too, and none of its ticks should wait for the next.
-        self.last_pack_ms + self.config.tick_interval_ms / 2
+        self.last_pack_ms + self.pack_period_ms() / 2
     }
 
     fn is_pack_due(&mut self) -> bool {

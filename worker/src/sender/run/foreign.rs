@@ -17,6 +17,7 @@ use super::{Runner, Running};
 
 impl Runner {
     pub(super) fn watch_position(&self, running: &mut Running, position: ReplicatePosition) {
+        running.target_position = position.id.clone();
         running.foreign.acknowledged(position, self.clock.now_ms());
     }
 

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harrier_milvus::client::{ClientError, MilvusClient};
@@ -86,6 +87,8 @@ struct Running {
     /// Messages that somebody else wrote, and when that was last seen, in unix milliseconds.
     foreign_messages: u64,
     foreign_seen_ms: u64,
+    /// Where the last acknowledged message stands on the target's log.
+    target_position: Bytes,
     /// How often it could not be known what the target has.
     windows_opened: u64,
     flush_due: FlushDue,
@@ -229,6 +232,7 @@ impl Runner {
             foreign_messages: 0,
             windows_opened: 0,
             foreign_seen_ms: 0,
+            target_position: Bytes::new(),
             flush_due: FlushDue::default(),
             flushing: None,
             target_clock: TargetClock::default(),

@@ -35,6 +35,7 @@ impl Runner {
         report.foreign_messages = running.foreign_messages;
         report.foreign_seen_ms = running.foreign_seen_ms;
         report.source_ahead_ms = running.source_ahead_ms;
+        report.target_position = running.target_position.clone();
         report
     }
 }
