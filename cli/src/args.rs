@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::Rate;
 use crate::config::Layers;
 
 /// Highly available change data capture for Milvus: keeps a standby equal to a source.
@@ -26,6 +27,9 @@ pub enum Command {
     Standalone(StandaloneArguments),
     /// Show the group, its workers, tasks and senders.
     Status(StatusArguments),
+    /// Change a task while it runs.
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// See and change who is in the group of coordinators.
     #[command(subcommand)]
     Member(MemberCommand),
@@ -41,6 +45,33 @@ pub enum Command {
     /// Manage the key that seals credentials.
     #[command(subcommand)]
     Key(KeyCommand),
+}
+
+/// `harrier task ...`
+#[derive(Debug, Subcommand)]
+pub enum TaskCommand {
+    /// Show, set or take away how fast a task, or everything that is written to its target, may go.
+    Limit(LimitArguments),
+}
+
+/// `harrier task limit`
+#[derive(Debug, Args)]
+pub struct LimitArguments {
+    /// The task.
+    #[arg(value_name = "TASK_ID")]
+    pub task: String,
+    /// Any member.
+    #[command(flatten)]
+    pub api: ApiFlag,
+    /// For the task's target: all tasks that write to it together.
+    #[arg(long)]
+    pub target: bool,
+    /// Bytes, such as 20M; none takes the limit away.
+    #[arg(long, value_name = "RATE")]
+    pub bytes_per_second: Option<Rate>,
+    /// Rows inserted and keys deleted, such as 5k; none takes the limit away.
+    #[arg(long, value_name = "RATE")]
+    pub rows_per_second: Option<Rate>,
 }
 
 /// `harrier member ...`

@@ -1,4 +1,4 @@
-//! The one binary: `harrier coordinator | worker | standalone | status | verify | member | backup | restore | config | key`.
+//! The one binary: `harrier coordinator | worker | standalone | status | verify | task | member | backup | restore | config | key`.
 
 mod api;
 mod args;

@@ -8,6 +8,7 @@ pub mod config;
 mod http;
 pub mod message;
 mod metrics;
+mod pace;
 mod reach;
 pub mod sender;
 mod sender_host;
@@ -17,6 +18,7 @@ pub mod worker;
 
 pub use config::WorkerConfig;
 pub use metrics::HISTOGRAM_BUCKETS;
+pub use pace::Pace;
 pub use reach::Reach;
 #[cfg(all(feature = "simulation", not(test)))]
 pub use sender::simulation;

@@ -55,6 +55,7 @@ impl SenderHost for LiveHost {
             fence,
             byte_pool: self.share.byte_pool.clone(),
             target_limits: self.share.target_limits.clone(),
+            pace: self.share.pace.clone(),
             traffic: self.share.traffic.clone(),
             reach: self.share.reach.clone(),
         };

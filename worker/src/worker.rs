@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerConfig;
 use crate::byte_pool::BytePool;
 use crate::http;
+use crate::pace::Pace;
 use crate::reach::Reach;
 use crate::sender::TargetLimits;
 use crate::session::coordinators::Coordinators;
@@ -58,6 +59,7 @@ pub(crate) struct SenderShare {
     pub config: Arc<WorkerConfig>,
     pub byte_pool: BytePool,
     pub target_limits: TargetLimits,
+    pub pace: Pace,
     pub traffic: TrafficSink,
     pub reach: Reach,
 }
@@ -111,6 +113,7 @@ impl Worker {
         let share = SenderShare {
             byte_pool: BytePool::new(config.buffer_bytes_max),
             target_limits: TargetLimits::new(&config),
+            pace: Pace::default(),
             traffic: TrafficSink::new(),
             reach: Reach::new(&config),
             config: Arc::new(config),
@@ -123,6 +126,7 @@ impl Worker {
             traffic: share.traffic.clone(),
             byte_pool: share.byte_pool.clone(),
             reach: share.reach.clone(),
+            pace: share.pace.clone(),
             drain_timeout: Duration::from_millis(share.config.drain_timeout_ms),
             backoff_min: Duration::from_millis(share.config.backoff_ms_min.max(1)),
             backoff_max: Duration::from_millis(share.config.backoff_ms_max.max(1)),

@@ -9,11 +9,13 @@ mod restore;
 mod runtime;
 mod standalone;
 mod status;
+mod task;
 mod verify;
 mod worker;
 
 use std::process::ExitCode;
 
+pub use self::task::Rate;
 use crate::args::{Arguments, Command};
 
 /// Runs what was asked for, to its end.
@@ -24,6 +26,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Standalone(arguments) => standalone::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Task(command) => task::run(&command),
         Command::Member(command) => member::run(&command),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),

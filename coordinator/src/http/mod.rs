@@ -5,6 +5,7 @@
 //! commands, talks to a target only to probe it at `create`, and never answers, logs or counts a secret.
 
 mod answer;
+mod backlog;
 mod backup;
 mod body;
 mod cluster;
@@ -17,6 +18,7 @@ mod get;
 mod health;
 mod json;
 mod lag;
+mod limits;
 mod list;
 mod maintenance;
 mod members;
@@ -39,7 +41,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get};
+use axum::routing::{any, delete, get, post};
 use harrier_milvus::log::LogSource;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -51,6 +53,7 @@ use crate::registry::shared_selections;
 use crate::seal::Sealer;
 
 use answer::{Answer, ApiError};
+use backlog::Backlogs;
 pub use maintenance::SetLogLevel;
 use metrics::RequestMetrics;
 use probe::TargetProber;
@@ -90,6 +93,7 @@ pub(crate) struct AppState {
     source_log: Arc<dyn LogSource>,
     set_log_level: SetLogLevel,
     http_client: HttpClient,
+    backlogs: Backlogs,
     requests: RequestMetrics,
 }
 
@@ -132,6 +136,7 @@ pub fn router(parts: AppParts) -> Router {
         source_log: parts.source_log,
         set_log_level: parts.set_log_level,
         http_client: HttpClient::new(FORWARD_CONNECT_TIMEOUT),
+        backlogs: Backlogs::default(),
         requests: RequestMetrics::default(),
     });
     Router::new()
@@ -140,6 +145,8 @@ pub fn router(parts: AppParts) -> Router {
         .route("/cdc/metrics", get(metrics::scrape))
         .route("/cluster", get(cluster::show))
         .route("/cluster/tasks/{task_id}", get(cluster::task::show))
+        .route("/cluster/tasks/{task_id}/limits", post(limits::of_task))
+        .route("/cluster/targets/{target_id}/limits", post(limits::of_target))
         .route("/cluster/backup", get(backup::show))
         .route("/cluster/members", get(members::list).post(members::add))
         .route("/cluster/members/{node_id}", delete(members::remove))

@@ -10,6 +10,7 @@ use harrier_proto::harrier::v1::{
 };
 
 use super::board::split_shard_id;
+use super::pace::{Counts, paces};
 use super::release::Assignment;
 use crate::registry::{
     CollectionMapping, DropId, DropStage, PendingDrop, Sender, SenderId, ShardId, ShardPair, ShardPhase,
@@ -23,6 +24,7 @@ pub type Connections = BTreeMap<String, Arc<TargetConnection>>;
 #[derive(Default)]
 pub(crate) struct Desired {
     workers: BTreeMap<String, WorkerDesired>,
+    counts: Counts,
 }
 
 /// The senders of one worker.
@@ -31,6 +33,7 @@ pub(crate) struct WorkerDesired {
     senders: Vec<SenderInputs>,
     /// What it should speak of: its senders, and those that were taken away and whose last word was not heard.
     expected: Vec<Assignment>,
+    counts: Counts,
 }
 
 struct SenderInputs {
@@ -73,10 +76,25 @@ impl Desired {
             if sender.owner.is_none() || told.is_some() {
                 let worker = desired.workers.entry(holder.clone()).or_default();
                 worker.expected.push((sender_id.clone(), sender.epoch));
+                if told.is_some() {
+                    let tasks = of_sender.iter().map(|shard_id| split_shard_id(shard_id).0);
+                    worker.counts.add(&sender.target_id, tasks);
+                }
                 worker.senders.extend(told);
             }
         }
+        for worker in desired.workers.values() {
+            desired.counts.add_all(&worker.counts);
+        }
         desired
+    }
+
+    /// How fast a worker may write.
+    pub(crate) fn paces(&self, state: &State, worker_id: &str) -> Vec<v1::Pace> {
+        let Some(own) = self.workers.get(worker_id) else { return Vec::new() };
+        let workers: Vec<&Counts> = self.workers.values().map(|worker| &worker.counts).collect();
+        let number = self.workers.keys().take_while(|other| *other != worker_id).count();
+        paces(state, (&own.counts, &self.counts), (&workers, number))
     }
 
     pub(crate) fn of(&self, worker_id: &str) -> Option<&WorkerDesired> {

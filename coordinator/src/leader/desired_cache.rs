@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use harrier_proto::harrier::v1::{HorizonGrant, SenderAssignment};
+use harrier_proto::harrier::v1::{HorizonGrant, Pace, SenderAssignment};
 use tokio::sync::watch;
 
 use super::connections::ConnectionCache;
@@ -19,6 +19,7 @@ pub(crate) struct Answer {
     /// `None`: it has this version already.
     pub(crate) desired: Option<Vec<SenderAssignment>>,
     pub(crate) horizons: Vec<HorizonGrant>,
+    pub(crate) paces: Vec<Pace>,
     /// What it should speak of: its senders, and those whose last word is awaited.
     pub(crate) expected: Vec<Assignment>,
 }
@@ -76,6 +77,7 @@ impl CachedDesired {
             version,
             desired: (version != has).then(|| desired.assignments(state)),
             horizons: desired.horizons(state),
+            paces: self.desired.paces(state, worker_id),
             expected: desired.expected().to_vec(),
         }
     }

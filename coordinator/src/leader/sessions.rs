@@ -145,6 +145,7 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
         horizons: answer.horizons,
         beat_again_ms: beat_again_ms(leading, now),
         looks: looks(leading, &request.worker_id, now),
+        paces: answer.paces,
     })
 }
 

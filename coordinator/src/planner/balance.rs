@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Balance;
+use super::crowd::Crowds;
 use super::inputs::Inputs;
 use super::liveness::Liveness;
 use super::place::{Load, Loads};
@@ -23,7 +24,7 @@ pub(super) struct Move<'s> {
 /// The senders that should move now: at most one from and one to each worker, none to a newcomer.
 pub(super) fn choose<'s>(
     state: &'s State,
-    inputs: &Inputs<'s>,
+    (inputs, crowds): (&Inputs<'s>, &Crowds<'_>),
     loads: &Loads,
     liveness: &Liveness,
 ) -> Vec<Move<'s>> {
@@ -51,7 +52,8 @@ pub(super) fn choose<'s>(
         let Some(owner) = sender.owner.as_deref() else { continue };
         let Some((origin, (destination_id, destination))) = pairs.get(owner) else { continue };
         let reads = !inputs.pchannels(sender_id).is_empty();
-        if !liveness.reach.needed_by(sender, reads).met_by(destination_id) {
+        let reached = liveness.reach.needed_by(sender, reads).met_by(destination_id);
+        if !reached || !crowds.admits(&sender.target_id, destination_id) {
             continue;
         }
         let gain = gain(inputs, sender_id, origin, destination);

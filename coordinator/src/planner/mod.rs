@@ -7,6 +7,7 @@
 //! stops and says so, and only then somebody else gets the sender. The word of a dead worker is not awaited.
 
 mod balance;
+mod crowd;
 mod inputs;
 mod liveness;
 mod place;
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::registry::{Assign, Sender, SenderId, State};
+use crowd::Crowds;
 use inputs::Inputs;
 pub use liveness::{Liveness, Standing};
 use reach::Needs;
@@ -84,11 +86,15 @@ pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
     let inputs = Inputs::of(state);
     let mut plan = Plan::default();
     let mut loads = place::Loads::new(liveness.accepting(), inputs.pchannel_count());
+    let mut crowds = Crowds::of(state);
     let mut free = Vec::new();
     for (sender_id, sender) in &state.senders {
         let needs = liveness.reach.needed_by(sender, !inputs.pchannels(sender_id).is_empty());
         match verdict((sender_id, sender), inputs.is_runnable(sender_id), &needs, liveness) {
-            Verdict::Keep => loads.add(sender.owner.as_deref(), inputs.pchannels(sender_id)),
+            Verdict::Keep => {
+                crowds.add(&sender.target_id, sender.owner.as_deref());
+                loads.add(sender.owner.as_deref(), inputs.pchannels(sender_id));
+            }
             Verdict::TakeAway => plan.assignments.push(assign(sender_id, sender, None)),
             Verdict::CutOff(place) => {
                 plan.assignments.push(assign(sender_id, sender, None));
@@ -96,6 +102,7 @@ pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
             }
             Verdict::Free => match balance.destination_of(sender_id, &needs, liveness) {
                 Some(destination) => {
+                    crowds.add(&sender.target_id, Some(destination));
                     loads.add(Some(destination), inputs.pchannels(sender_id));
                     plan.give(sender_id, sender, destination, liveness);
                 }
@@ -103,16 +110,17 @@ pub fn plan(state: &State, liveness: &Liveness, balance: &Balance) -> Plan {
             },
             Verdict::Wait(worker_id, cut_off_from) => {
                 let destination = balance.destination_of(sender_id, &needs, liveness);
+                crowds.add(&sender.target_id, destination);
                 loads.add(destination, inputs.pchannels(sender_id));
                 plan.waiting.insert(sender_id.clone(), Waiting::FinalWord { worker_id, cut_off_from });
             }
             Verdict::Idle => {}
         }
     }
-    place_free(&mut plan, &mut loads, &free, &inputs, liveness);
+    place_free((&mut plan, &mut crowds), &mut loads, &free, &inputs, liveness);
     let quiet = plan.assignments.is_empty() && plan.waiting.is_empty();
     if quiet && balance.may_begin && !liveness.is_settling() {
-        for chosen in balance::choose(state, &inputs, &loads, liveness) {
+        for chosen in balance::choose(state, (&inputs, &crowds), &loads, liveness) {
             plan.assignments.push(assign(chosen.sender_id, chosen.sender, None));
             plan.balanced.insert(chosen.sender_id.clone(), chosen.destination);
         }
@@ -165,10 +173,10 @@ fn unowned((sender_id, sender): (&SenderId, &Sender), needs: &Needs<'_>, livenes
     }
 }
 
-fn place_free(
-    plan: &mut Plan,
+fn place_free<'s>(
+    (plan, crowds): (&mut Plan, &mut Crowds<'s>),
     loads: &mut place::Loads,
-    free: &[(&SenderId, &Sender)],
+    free: &[(&'s SenderId, &'s Sender)],
     inputs: &Inputs<'_>,
     liveness: &Liveness,
 ) {
@@ -177,9 +185,15 @@ fn place_free(
     for (sender_id, sender) in free {
         let pchannels = inputs.pchannels(sender_id);
         let needs = liveness.reach.needed_by(sender, !pchannels.is_empty());
-        let among = (!needs.is_empty()).then(|| loads.place_among(pchannels, |worker| needs.met_by(worker)));
+        let target_id = &sender.target_id;
+        let choosy = !needs.is_empty() || crowds.bounds(target_id);
+        let may_have = |worker: &str| needs.met_by(worker) && crowds.admits(target_id, worker);
+        let among = choosy.then(|| loads.place_among(pchannels, may_have));
         match among.flatten() {
-            Some(worker_id) => plan.give(sender_id, sender, &worker_id, liveness),
+            Some(worker_id) => {
+                crowds.add(target_id, Some(&worker_id));
+                plan.give(sender_id, sender, &worker_id, liveness);
+            }
             None => anywhere.push((*sender_id, *sender)),
         }
     }

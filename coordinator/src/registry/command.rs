@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, PartingId, PartitionMapping, PendingCreation, SenderCheckpoint, SenderId,
-    Target, TargetId, Task, TaskId,
+    CollectionMapping, DropId, Limited, Limits, PartingId, PartitionMapping, PendingCreation,
+    SenderCheckpoint, SenderId, Target, TargetId, Task, TaskId,
 };
 
 /// One entry of the replicated log: a command and the time at which the leader proposed it.
@@ -135,6 +135,13 @@ pub enum Command {
         task_id: TaskId,
         /// `database.collection` by collection id of the source.
         collections: BTreeMap<i64, String>,
+    },
+    /// How fast a task, or a target, may be written.
+    SetLimits {
+        /// Which.
+        limited: Limited,
+        /// All of them; 0 = none.
+        limits: Limits,
     },
     /// New owners. Each gets a new epoch.
     AssignSenders {

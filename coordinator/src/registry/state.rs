@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, Parting, PartingId, PendingCreation, PendingDrop, Restored, Sender, SenderId,
-    ShardId, ShardState, Target, TargetId, Task, TaskId,
+    CollectionMapping, DropId, Limits, Parting, PartingId, PendingCreation, PendingDrop, Restored, Sender,
+    SenderId, ShardId, ShardState, Target, TargetId, Task, TaskId,
 };
 
 /// Everything that the group remembers.
@@ -41,6 +41,12 @@ pub struct State {
     /// when it was decided.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub passed_over: BTreeMap<TaskId, BTreeMap<i64, String>>,
+    /// How fast tasks may write.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_limits: BTreeMap<TaskId, Limits>,
+    /// How fast targets may be written to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub target_limits: BTreeMap<TargetId, Limits>,
     /// The last epoch that was given.
     pub last_epoch: u64,
     /// Time of the last entry, unix milliseconds.

@@ -122,6 +122,7 @@ impl SimLeader {
             horizons: answer.horizons,
             beat_again_ms: 0,
             looks: Vec::new(),
+            paces: answer.paces,
         }
     }
 

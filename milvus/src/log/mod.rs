@@ -47,6 +47,15 @@ pub struct LogTail {
     pub messages: Vec<LogMessage>,
 }
 
+/// What is written to a channel behind some position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Messages, ticks too.
+    pub messages: u64,
+    /// Bytes, about: as many for each message as the channel has on the average.
+    pub bytes: u64,
+}
+
 /// The log of one source cluster.
 #[async_trait]
 pub trait LogSource: Send + Sync {
@@ -71,6 +80,15 @@ pub trait LogSource: Send + Sync {
     /// As [`LogSource::tail`].
     async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
         Ok(self.tail(channel).await?.position)
+    }
+
+    /// How much there is behind a position (all of the channel, behind an empty one); `None` where the broker does not
+    /// tell.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked, or has no such channel.
+    async fn backlog(&self, _channel: &str, _after: &[u8]) -> Result<Option<Backlog>, LogError> {
+        Ok(None)
     }
 
     /// Whether the broker answers at all, on a new connection.

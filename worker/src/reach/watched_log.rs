@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use harrier_milvus::error::ErrorClass;
-use harrier_milvus::log::{LogError, LogMessage, LogReader, LogSource, LogTail, Start};
+use harrier_milvus::log::{Backlog, LogError, LogMessage, LogReader, LogSource, LogTail, Start};
 use harrier_milvus::reach::Answer;
 
 use super::watch::{Sign, Watch};
@@ -54,6 +54,10 @@ impl LogSource for WatchedLog {
 
     async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
         self.watch.wait(self.log.end(channel), sign).await
+    }
+
+    async fn backlog(&self, channel: &str, after: &[u8]) -> Result<Option<Backlog>, LogError> {
+        self.watch.wait(self.log.backlog(channel, after), sign).await
     }
 
     async fn reach(&self, within: Duration) -> Answer {

@@ -13,6 +13,7 @@ use super::run::Runner;
 use super::target_limits::TargetLimits;
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
+use crate::pace::Pace;
 use crate::reach::Reach;
 use crate::session::Fence;
 use crate::traffic::TrafficSink;
@@ -30,6 +31,8 @@ pub struct SenderContext {
     pub byte_pool: BytePool,
     /// What is known of the targets' limits.
     pub target_limits: TargetLimits,
+    /// How fast may be written.
+    pub pace: Pace,
     /// Where traffic is counted.
     pub traffic: TrafficSink,
     /// Whether targets answer this worker.

@@ -20,6 +20,7 @@ use super::registration::UnknownLog;
 use super::{BootInstant, Lease};
 use crate::byte_pool::BytePool;
 use crate::metrics;
+use crate::pace::Pace;
 use crate::reach::Reach;
 use crate::traffic::TrafficSink;
 
@@ -35,6 +36,7 @@ pub(crate) struct SessionParts<H: SenderHost> {
     pub traffic: TrafficSink,
     pub byte_pool: BytePool,
     pub reach: Reach,
+    pub pace: Pace,
     pub make_host: MakeHost<H>,
     pub drain_timeout: Duration,
     pub backoff_min: Duration,
@@ -166,6 +168,7 @@ impl<H: SenderHost> Session<H> {
             Ok((sent, reply)) => {
                 self.answered();
                 self.parts.reach.look(&reply.looks);
+                self.parts.pace.set(&reply.paces);
                 self.membership.take_answer(&carried, sent, reply);
             }
             Err(error) => {

@@ -9,13 +9,14 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use harrier_milvus::tso;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::senders::Trouble;
 use crate::http::answer::{Answer, ApiError};
 use crate::http::forward::{Forwarded, finish};
 use crate::http::position::task_shards;
 use crate::http::task_view::state_name;
-use crate::http::{AppState, task_id};
+use crate::http::{AppState, limits, task_id};
 use crate::leader::HeldCollection;
 use crate::registry::{CollectionMapping, ShardState, State, Task};
 
@@ -26,6 +27,11 @@ const NAME: &str = "task";
 struct View {
     task_id: String,
     state: &'static str,
+    target_id: String,
+    /// Of the task; 0 = none.
+    limits: Value,
+    /// Of everything that is written to its target; 0 = none.
+    target_limits: Value,
     /// Unix milliseconds: when this was answered.
     time: u64,
     /// Everything of the source up to here is at the target: the least of all channels. `None`: nothing is, or there
@@ -118,6 +124,9 @@ impl View {
         Self {
             task_id: task.id.clone(),
             state: state_name(task.state),
+            target_id: task.target_id.clone(),
+            limits: limits::view(registry.task_limits.get(&task.id)),
+            target_limits: limits::view(registry.target_limits.get(&task.target_id)),
             time: now_ms,
             reached: reached_ts.map(tso::physical_ms),
             reached_ts,

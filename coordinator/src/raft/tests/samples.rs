@@ -214,6 +214,13 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
                 collections: BTreeMap::from([(49, "default.renamed".to_owned())]),
             },
         ),
+        (
+            "set_limits",
+            Command::SetLimits {
+                limited: Limited::Target("0123456789abcdef".into()),
+                limits: Limits { bytes_per_second: 1_000_000, rows_per_second: 1_000 },
+            },
+        ),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -235,6 +242,7 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::ForgetParting { .. }
             | Command::RenameMapping { .. }
             | Command::PassOver { .. }
+            | Command::SetLimits { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

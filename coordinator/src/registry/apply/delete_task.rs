@@ -20,6 +20,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     state.drops.retain(|_, drop| drop.task_id != task_id);
     creations::forget(state, task_id, None);
     state.passed_over.remove(task_id);
+    state.task_limits.remove(task_id);
     changed.bump(state);
     Reply::Done
 }

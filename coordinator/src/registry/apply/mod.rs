@@ -24,6 +24,7 @@ mod pause_task;
 mod remap_collection;
 mod rename_mapping;
 mod resume_task;
+mod set_limits;
 mod settle_creation;
 mod task_started;
 
@@ -79,6 +80,7 @@ fn apply_command(state: &mut State, command: &Command) -> Reply {
         }
         Command::DroppedAtTarget { drop_id } => dropped_at_target::apply(state, drop_id),
         Command::PassOver { task_id, collections } => pass_over::apply(state, task_id, collections),
+        Command::SetLimits { limited, limits } => set_limits::apply(state, limited, *limits),
         Command::AssignSenders { assignments } => assign_senders::apply(state, assignments),
         Command::Checkpoint { senders } => checkpoint::apply(state, senders),
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{LogError, LogReader, LogSource, LogTail, Start};
+use super::{Backlog, LogError, LogReader, LogSource, LogTail, Start};
 use crate::reach::Answer;
 use crate::source::LogConfig;
 
@@ -57,6 +57,11 @@ impl LogSource for NatsLog {
 
     async fn end(&self, channel: &str) -> Result<Option<Bytes>, LogError> {
         tail::end(&self.config, channel).await
+    }
+
+    async fn backlog(&self, channel: &str, after: &[u8]) -> Result<Option<Backlog>, LogError> {
+        let after = if after.is_empty() { 0 } else { position::decode(channel, after)? };
+        tail::backlog(&self.config, channel, after).await.map(Some)
     }
 
     async fn reach(&self, within: Duration) -> Answer {

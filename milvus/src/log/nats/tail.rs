@@ -4,7 +4,7 @@ use bytes::Bytes;
 use harrier_proto::common::{MsgHeader, MsgType};
 use prost::Message as _;
 
-use super::super::{LogError, LogMessage, LogReader, LogTail};
+use super::super::{Backlog, LogError, LogMessage, LogReader, LogTail};
 use super::connection::Connection;
 use super::position;
 use super::reader::NatsReader;
@@ -46,6 +46,15 @@ pub(super) async fn end(config: &LogConfig, channel: &str) -> Result<Option<Byte
     let connection = Connection::open(config).await?;
     let last = connection.stream(channel).await?.cached_info().state.last_sequence;
     Ok((last > 0).then(|| position::encode(last)))
+}
+
+/// What is behind a sequence, as the stream counts.
+pub(super) async fn backlog(config: &LogConfig, channel: &str, after: u64) -> Result<Backlog, LogError> {
+    let connection = Connection::open(config).await?;
+    let state = connection.stream(channel).await?.cached_info().state.clone();
+    let messages = state.last_sequence.saturating_sub(after.max(state.first_sequence.saturating_sub(1)));
+    let bytes = u128::from(messages) * u128::from(state.bytes) / u128::from(state.messages.max(1));
+    Ok(Backlog { messages, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) })
 }
 
 async fn range(

@@ -10,6 +10,7 @@ use super::feed::Charge;
 use super::pack::Written;
 use super::request::Call;
 use super::shard::{Place, Shard, ShardKey};
+use crate::pace::Load;
 use crate::traffic::{Increment, MessageKind, Operation};
 
 /// A closed pack: its calls go out one after the other.
@@ -77,6 +78,26 @@ impl Core {
         let collection_id = call.only_collection()?;
         let shard = self.shards.values().find(|shard| shard.spec.target_collection_id == collection_id)?;
         Some(shard.subject())
+    }
+
+    /// What the call on its way carries, by task.
+    pub(crate) fn load(&self) -> Vec<Load> {
+        let call =
+            self.flights.front().filter(|flight| flight.awaiting).and_then(|flight| flight.calls.front());
+        let mut loads: Vec<Load> = Vec::new();
+        for message in call.into_iter().flat_map(|call| &call.messages) {
+            let of_it = |shard: &&Shard| Some(shard.spec.target_collection_id) == message.collection;
+            let Some(shard) = self.shards.values().find(of_it) else { continue };
+            let (task_id, bytes) = (&shard.spec.task_id, message.bytes.len() as u64);
+            match loads.iter_mut().find(|load| load.task_id == *task_id) {
+                Some(load) => {
+                    load.bytes += bytes;
+                    load.rows += message.rows;
+                }
+                None => loads.push(Load { task_id: task_id.clone(), bytes, rows: message.rows }),
+            }
+        }
+        loads
     }
 
     /// Whether anything that is to be sent again was not acknowledged yet.

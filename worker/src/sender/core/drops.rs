@@ -100,7 +100,7 @@ impl Core {
         for end in self.drops.known.values_mut().filter(|end| end.pack.is_none()) {
             end.pack = Some(self.pack_number);
             let bytes = message::end_of(&end.spec, tick, self.ids.next());
-            pack.put(Ready { bytes, max_ts: tick, collection: None });
+            pack.put(Ready { bytes, max_ts: tick, collection: None, rows: 0 });
         }
     }
 

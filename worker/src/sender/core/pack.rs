@@ -38,6 +38,8 @@ pub(crate) struct Ready {
     pub max_ts: Timestamp,
     /// The target's collection whose rows it carries or deletes; none for a tick and for the end of what was dropped.
     pub collection: Option<i64>,
+    /// Rows inserted, or keys deleted.
+    pub rows: u64,
 }
 
 /// Numbers the messages; the target drops a message whose number occurred in the same pack.
@@ -122,11 +124,12 @@ impl Group {
     }
 
     fn finish(self, id: i64) -> Ready {
+        let rows = self.rows();
         let (max_ts, bytes) = match self.merged {
             Merged::Insert(merged) => (merged.max_ts(), merged.finish(id)),
             Merged::Delete(merged) => (merged.max_ts(), merged.finish(id)),
         };
-        Ready { bytes, max_ts, collection: Some(self.collection) }
+        Ready { bytes, max_ts, collection: Some(self.collection), rows }
     }
 }
 

@@ -74,7 +74,7 @@ impl Call {
 
 /// The tick of a pack.
 pub(crate) fn tick(tick: Timestamp, ids: &mut MessageIds) -> Ready {
-    Ready { bytes: message::timetick(tick, ids.next()), max_ts: tick, collection: None }
+    Ready { bytes: message::timetick(tick, ids.next()), max_ts: tick, collection: None, rows: 0 }
 }
 
 /// Distributes a pack over calls of at most `call_bytes_max` (a larger message has a call of its own). Messages of

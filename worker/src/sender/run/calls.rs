@@ -14,6 +14,7 @@ use super::super::handle::SenderContext;
 use super::super::metrics;
 use super::super::problems::{Place, until_next_try};
 use super::super::time::unix_ms;
+use super::pacing::Turn;
 use super::{Gate, Runner, Running};
 
 /// A call that failed after this time without an answer, in milliseconds, met a target that is slow. Before, the lease
@@ -41,7 +42,13 @@ impl Runner {
             running.gate = Gate::Open;
         }
         let open = running.call.is_none() && matches!(running.gate, Gate::Open);
-        if !open || !may_call || self.clock_wait_ms(running) > 0 {
+        if !open || !may_call || self.clock_wait_ms(running) > 0 || !self.pace_wait().is_zero() {
+            if running.call.is_none() {
+                running.turn = Turn::None;
+            }
+            return;
+        }
+        if !self.has_turn(running) {
             return;
         }
         let client = match &self.client {
@@ -60,12 +67,16 @@ impl Runner {
                 patient_bytes_max: self.context.config.call_patient_bytes_max,
             };
             let fence = self.context.fence.clone();
+            self.charge(running);
             running.foreign.calling(about.0.msgs.len());
             running.called = Called { at: Instant::now(), bytes: call::bytes_of(&about.0) };
             running.calling = Some(client.clone());
             let target = self.target.clone();
             let call = call::replicate(client, about, fence, times);
             running.call = Some(async move { target.wait(call, Outcome::sign).await }.boxed());
+        } else {
+            // More of the pack is to be read first.
+            running.turn = Turn::None;
         }
     }
 
@@ -75,6 +86,7 @@ impl Runner {
     }
 
     pub(super) fn on_outcome(&mut self, running: &mut Running, outcome: Outcome) {
+        running.turn = Turn::None;
         match outcome {
             Outcome::Acknowledged { position } => {
                 let Called { at, bytes } = running.called;

@@ -2,6 +2,7 @@
 
 pub(super) mod calls;
 mod foreign;
+mod pacing;
 mod presence;
 mod readers;
 mod refused;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use self::calls::{Called, connect};
+use self::pacing::Turn;
 use self::presence::Asking;
 use self::report::PUBLISH_MS;
 use self::report::abandoned;
@@ -78,6 +80,7 @@ struct Running {
     /// What it is made with: an assignment may name another way to the target meanwhile.
     calling: Option<MilvusClient>,
     gate: Gate,
+    turn: Turn,
     backoff: Backoff,
     /// A channel whose messages cannot be read: its reader rests until then.
     resting: HashMap<FeedId, Instant>,
@@ -225,6 +228,7 @@ impl Runner {
             called: Called { at: Instant::now(), bytes: 0 },
             calling: None,
             gate: Gate::Open,
+            turn: Turn::None,
             backoff: Backoff::new(config),
             resting: HashMap::new(),
             update: None,
@@ -282,6 +286,7 @@ impl Runner {
             answer = optional(&mut running.asking_clock) => self.on_target_clock(running, answer),
             answer = optional(&mut running.presence.answer) => self.on_presence(running, answer),
             () = settled(&mut running.gate) => running.gate = Gate::Open,
+            () = running.turn.comes() => {}
             Some(trouble) = self.troubles.1.recv() => self.note(trouble),
             () = call::lease(&fence), if leaseless => {}
             () = tokio::time::sleep_until(wake) => {}
@@ -300,6 +305,10 @@ impl Runner {
         }
         if let Gate::Pause(until) = running.gate {
             wake = wake.min(until);
+        }
+        let pace_wait = self.pace_wait();
+        if !pace_wait.is_zero() {
+            wake = wake.min(Instant::now() + pace_wait.max(Duration::from_millis(1)));
         }
         match self.clock_wait_ms(running) {
             0 => wake,

@@ -38,6 +38,8 @@ impl Runner {
     pub(super) fn keep_limits(&self, running: &mut Running) {
         let limits = &self.context.target_limits;
         running.core.limit_messages(limits.message_bytes_max(&self.assignment));
-        running.core.limit_calls(limits.call_bytes_max(&self.assignment));
+        let paced = self.context.pace.call_bytes_max(self.target_id(), self.tasks());
+        let learned = limits.call_bytes_max(&self.assignment);
+        running.core.limit_calls(paced.map_or(learned, |paced| paced.min(learned)));
     }
 }

@@ -20,6 +20,7 @@ use super::core::tests::random::Random;
 use super::{SenderContext, SenderHandle, TargetLimits, spawn};
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
+use crate::pace::Pace;
 use crate::reach::Reach;
 use crate::session::{BootInstant, Lease};
 use crate::traffic::TrafficSink;
@@ -102,6 +103,7 @@ impl Bench {
             // Less than a batch: every reader lives on its reserve now and then.
             byte_pool: BytePool::new(2000),
             traffic: TrafficSink::new(),
+            pace: Pace::default(),
         };
         let sender = spawn(assignment.clone(), context.clone());
         Self { history, target, lease, sender, assignment, context, looking }

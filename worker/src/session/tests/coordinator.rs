@@ -82,6 +82,7 @@ impl Coordinator for FakeCoordinator {
             horizons: Vec::new(),
             beat_again_ms: 0,
             looks: Vec::new(),
+            paces: Vec::new(),
         };
         script.beats.push(request);
         Ok(Response::new(reply))

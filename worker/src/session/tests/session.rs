@@ -11,6 +11,7 @@ use super::coordinator::{FakeCoordinator, LEASE_MS};
 use super::fake_sender::FakeHost;
 use crate::byte_pool::BytePool;
 use crate::config::WorkerConfig;
+use crate::pace::Pace;
 use crate::reach::Reach;
 use crate::session::Lease;
 use crate::session::coordinators::Coordinators;
@@ -37,6 +38,7 @@ fn start(addresses: &[SocketAddr], finishing: usize) -> Running {
         traffic: traffic.clone(),
         byte_pool: BytePool::new(1000),
         reach: Reach::new(&WorkerConfig::default()),
+        pace: Pace::default(),
         make_host: Box::new(move |_| Ok(senders.clone())),
         drain_timeout: Duration::from_secs(3),
         backoff_min: Duration::from_millis(5),
