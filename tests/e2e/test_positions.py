@@ -2,17 +2,10 @@
 
 from harness.compare import Name
 from harness.nats import purge
-from harness.prometheus import scrape
 from harness.rows import some
 from harness.schema import simple
 from harness.wait import until
-
-
-def written_rows(harrier, task):
-    """Inserted rows that the task has written, as the leader counts."""
-    samples = scrape(f"{harrier.api.url}/metrics")[1]
-    return sum(s.value for s in samples if s.name == "milvus_cdc_replicate_data_cnt" and s.labels["task_id"] == task
-               and (s.labels["op_type"], s.labels["api_type"]) == ("write", "insert"))
+from harness.written import written_rows
 
 
 def test_a_new_task_goes_on_exactly_where_another_one_was(scene, harrier):

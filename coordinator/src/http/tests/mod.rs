@@ -6,6 +6,7 @@ mod cluster;
 mod create_rows;
 mod create_table;
 mod life;
+mod limits;
 mod played_log;
 mod positions;
 mod scrape;
