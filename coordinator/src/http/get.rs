@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::registry::shared_selections;
+
 use super::answer::ApiError;
 use super::fields::Fields;
 use super::{AppState, backlog, task_id, task_view};
@@ -12,7 +14,10 @@ pub(super) async fn get(state: &AppState, data: &Fields<'_>) -> Result<Value, Ap
     state.current().await?;
     let task = state.registry.read(|registry| registry.tasks.get(&task_id).cloned());
     let task = task.ok_or_else(|| task_id::not_found(&task_id))?;
-    let mut view = task_view::of(&task, state.remarks(&task_id));
+    let mut remarks = state.remarks(&task_id);
+    // Not for `list`: each task is held against all others.
+    remarks.warnings.extend(state.registry.read(|registry| shared_selections(registry, &task_id)));
+    let mut view = task_view::of(&task, remarks);
     if let Some(backlog) = backlog::of(state, &task_id).await {
         view["backlog"] = backlog;
     }

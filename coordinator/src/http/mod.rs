@@ -49,7 +49,6 @@ use crate::config::CoordinatorConfig;
 use crate::http_client::HttpClient;
 use crate::leader::LeaderView;
 use crate::raft::Registry;
-use crate::registry::shared_selections;
 use crate::seal::Sealer;
 
 use answer::{Answer, ApiError};
@@ -114,7 +113,6 @@ impl AppState {
         let times = (self.now_ms(), self.config.foreign_shown_ms);
         let warnings = self.registry.read(|registry| {
             let mut warnings = crate::leader::warnings_of(registry, task_id, &foreign, times);
-            warnings.extend(shared_selections(registry, task_id));
             warnings.extend(registry.passed_over.get(task_id).map(task_view::passed_over));
             warnings
         });
