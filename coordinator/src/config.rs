@@ -67,6 +67,9 @@ pub struct CoordinatorConfig {
     pub reach_fresh_ms: u64,
     /// How often the source's catalog is listed although nothing was seen to change, in milliseconds.
     pub catalog_poll_ms: u64,
+    /// How often indexes, loads and the like of the targets are compared with the source's although nothing was seen to
+    /// change, in milliseconds.
+    pub metadata_reconcile_ms: u64,
     /// How long a connection to a target may take, in milliseconds, where its task says nothing.
     pub target_connect_timeout_ms: u64,
     /// How long one request to a target may take, in milliseconds.
@@ -113,6 +116,7 @@ impl Default for CoordinatorConfig {
             reach_grace_ms: 300,
             reach_fresh_ms: 3_000,
             catalog_poll_ms: 5_000,
+            metadata_reconcile_ms: 60_000,
             target_connect_timeout_ms: 10_000,
             target_request_timeout_ms: 10_000,
             foreign_shown_ms: 600_000,

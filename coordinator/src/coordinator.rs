@@ -105,6 +105,7 @@ impl Coordinator {
             client: Arc::new(CatalogClient::connect(&config.source)?),
             poll: Duration::from_millis(config.catalog_poll_ms),
             default_partition_name: config.source.default_partition_name.clone(),
+            reconcile: Duration::from_millis(config.metadata_reconcile_ms),
         };
         let http_listener = listen("http_address", config.http_address).await?;
         let grpc_listener = listen("grpc_address", config.grpc_address).await?;

@@ -10,17 +10,23 @@ use async_trait::async_trait;
 use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection, Partition};
 use harrier_milvus::tso::Timestamp;
 
+use super::Names;
 use super::ports::{Coordination, TargetCatalog};
 
 /// A target, and the group that has to confirm its leader before each change.
 pub(super) struct ConfirmedTarget {
     target: Arc<dyn TargetCatalog>,
     coordination: Arc<dyn Coordination>,
+    names: Names,
 }
 
 impl ConfirmedTarget {
-    pub(super) fn new(target: Arc<dyn TargetCatalog>, coordination: Arc<dyn Coordination>) -> Self {
-        Self { target, coordination }
+    pub(super) fn new(
+        target: Arc<dyn TargetCatalog>,
+        coordination: Arc<dyn Coordination>,
+        names: Names,
+    ) -> Self {
+        Self { target, coordination, names }
     }
 
     async fn confirm(&self) -> Result<(), ClientError> {
@@ -83,11 +89,13 @@ impl TargetCatalog for ConfirmedTarget {
         to: &str,
         at: Timestamp,
     ) -> Result<(), ClientError> {
+        let _names = self.names.lock().await;
         self.confirm().await?;
         self.target.rename_collection(db, from, to, at).await
     }
 
     async fn drop_collection(&self, db: &str, name: &str, at: Timestamp) -> Result<(), ClientError> {
+        let _names = self.names.lock().await;
         self.confirm().await?;
         self.target.drop_collection(db, name, at).await
     }

@@ -54,7 +54,7 @@ pub(super) async fn record(
 }
 
 /// A catalog that was wiped, or another one, shows nothing of what was mapped, too: that must not empty the standby.
-async fn same_source(
+pub(super) async fn same_source(
     coordination: &dyn Coordination,
     source: &dyn SourceReads,
     task_id: &str,

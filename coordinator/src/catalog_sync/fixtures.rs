@@ -97,6 +97,7 @@ pub(super) fn snapshot_of(collections: impl IntoIterator<Item = SourceCollection
         databases: BTreeMap::from([(1, default)]),
         collections: collections.into_iter().map(|collection| (collection.id, collection)).collect(),
         unreadable: BTreeMap::new(),
+        metadata: Default::default(),
     }
 }
 

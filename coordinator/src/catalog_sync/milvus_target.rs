@@ -33,6 +33,18 @@ where
     pub fn new(endpoint: F, count: C) -> Self {
         Self { endpoint, count: Arc::new(count) }
     }
+
+    /// A client of a task's target, which is a standby.
+    pub(super) async fn client(&self, task: &Task) -> Result<MilvusClient, Problem> {
+        let endpoint = (self.endpoint)(task).map_err(Problem::operator)?;
+        let client = MilvusClient::connect(&endpoint).await?;
+        client.probe_standby().await?;
+        Ok(client)
+    }
+
+    pub(super) fn count(&self) -> Arc<C> {
+        Arc::clone(&self.count)
+    }
 }
 
 #[async_trait]
@@ -42,9 +54,7 @@ where
     C: CountCalls,
 {
     async fn connect(&self, task: &Task) -> Result<Arc<dyn TargetCatalog>, Problem> {
-        let endpoint = (self.endpoint)(task).map_err(Problem::operator)?;
-        let client = MilvusClient::connect(&endpoint).await?;
-        client.probe_standby().await?;
+        let client = self.client(task).await?;
         Ok(Arc::new(MilvusTarget { client, task_id: task.id.clone(), count: Arc::clone(&self.count) }))
     }
 }

@@ -1,6 +1,7 @@
 //! What the sync needs of the world: the source, the targets, and the coordinator around it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use harrier_milvus::catalog::{CatalogClient, CatalogError, NameHistory};
 use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection, Partition};
 use harrier_milvus::tso::Timestamp;
 
-use super::Problem;
+use super::{MetadataProblem, Problem};
 use crate::registry::{
-    CollectionMapping, Command, DropId, DropStage, PendingCreation, PendingDrop, Reply, State, Task, TaskId,
-    UnfinishedCreation, shard_id,
+    CollectionMapping, Command, DropId, DropStage, MetadataItem, PendingCreation, PendingDrop, Reply, State,
+    Task, TaskId, UnfinishedCreation, shard_id,
 };
 
 /// Reads of the source that must be newer than something that was seen before.
@@ -137,6 +138,18 @@ pub fn mapped_by_others(state: &State, task_id: &str) -> BTreeSet<i64> {
     mappings.filter(|(_, mapping)| !mapping.dropped).map(|(source_id, _)| *source_id).collect()
 }
 
+/// Another number whenever something of a task's mappings is another.
+pub fn mappings_version(state: &State, task_id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (id, mapping) in state.mappings.get(task_id).into_iter().flatten() {
+        (id, mapping.target_id, mapping.generation, mapping.dropped, &mapping.target_name).hash(&mut hasher);
+        for (id, partition) in &mapping.partitions {
+            (id, partition.target_id, partition.dropped).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
 /// What a task is about to create, as the registry knows it.
 pub fn creations_of(state: &State, task_id: &str) -> Vec<PendingCreation> {
     state.creations.values().filter(|creation| creation.task_id == task_id).cloned().collect()
@@ -189,6 +202,14 @@ pub trait Coordination: Send + Sync + 'static {
     fn lost(&self, task_id: &str) -> BTreeSet<i64>;
     /// Says what is the matter, and with which collections alone, and when it is tried again; nothing when all is well.
     fn set_problems(&self, task_id: &str, problems: &[Problem], next_try: Option<Duration>);
+    /// What it has brought to its target besides collections and partitions.
+    fn metadata(&self, task_id: &str) -> BTreeSet<MetadataItem>;
+    /// Another number whenever its mappings may have changed.
+    fn mappings_version(&self, task_id: &str) -> u64;
+    /// Says what of the metadata is not at the target.
+    fn set_metadata_problems(&self, task_id: &str, problems: &[MetadataProblem]);
+    /// The target refused a change; `operation` is Milvus' name of the request.
+    fn count_refused(&self, task_id: &str, operation: &'static str);
     /// Makes sure that this node leads now: nothing may be done at a target by a leader that was deposed.
     async fn linearizable(&self) -> Result<(), Problem>;
     /// Proposes a change of the registry.

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use harrier_milvus::error::ErrorClass;
 use harrier_milvus::tso::Timestamp;
 
-use super::Problem;
-use super::ports::{Coordination, DropWork, confirmed_of, creations_of, mapped_by_others};
+use super::ports::{Coordination, DropWork, confirmed_of, creations_of, mapped_by_others, mappings_version};
+use super::{MetadataProblem, Problem};
 use crate::leader::{HeldCollection, LeaderView, LeadershipCheck, TaskReason};
 use crate::raft::{ProposeError, Registry};
 use crate::registry::{
-    CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
-    elders_of,
+    CollectionMapping, Command, MetadataItem, PendingCreation, Reply, State, Task, TaskId, TaskState,
+    UnfinishedCreation, elders_of,
 };
 
 /// The registry and the leader's view.
@@ -105,6 +105,22 @@ impl Coordination for RegistryPort {
         });
         let of_all = Problem::worst(&of_all).as_ref().map(reason);
         self.view.set_of_catalog(task_id, of_all, held.collect());
+    }
+
+    fn metadata(&self, task_id: &str) -> BTreeSet<MetadataItem> {
+        self.registry.read(|state| state.metadata.get(task_id).cloned()).unwrap_or_default()
+    }
+
+    fn mappings_version(&self, task_id: &str) -> u64 {
+        self.registry.read(|state| mappings_version(state, task_id))
+    }
+
+    fn set_metadata_problems(&self, task_id: &str, problems: &[MetadataProblem]) {
+        self.view.set_metadata_problems(task_id, problems);
+    }
+
+    fn count_refused(&self, task_id: &str, operation: &'static str) {
+        self.view.count_refused(task_id, operation);
     }
 
     async fn linearizable(&self) -> Result<(), Problem> {

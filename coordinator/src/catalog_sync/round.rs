@@ -17,7 +17,7 @@ use super::plan::{Plan, Wanted, plan};
 use super::ports::{Connector, Coordination, SourceReads, TargetCatalog};
 use super::renames::{Renaming, Seen};
 use super::selection::Selection;
-use super::{Problem, databases, lost, misplaced, unfinished};
+use super::{Names, Problem, databases, lost, misplaced, unfinished};
 use crate::registry::{CollectionMapping, Command, PartitionMapping, Refusal, Reply, Task, TaskState};
 
 /// Collections brought at the same time; the target's root coordinator works them off one by one anyway.
@@ -34,6 +34,8 @@ pub(super) struct Tools {
 /// What a round learns for the next ones.
 #[derive(Default)]
 pub(super) struct Memory {
+    /// Shared with the loop of the task's metadata.
+    names: Names,
     target: Option<Arc<dyn TargetCatalog>>,
     /// Target collections that this loop created itself.
     created: Mutex<BTreeSet<i64>>,
@@ -43,6 +45,12 @@ pub(super) struct Memory {
     /// When the names of the target's collections were looked at.
     names_looked_at: Option<Instant>,
     membership: Membership,
+}
+
+impl Memory {
+    pub(super) fn new(names: Names) -> Self {
+        Self { names, ..Self::default() }
+    }
 }
 
 /// How a round went.
@@ -95,7 +103,8 @@ pub(super) async fn run(
         Some(target) => target.clone(),
         None => {
             let target = tools.connector.connect(task).await?;
-            memory.target.insert(Arc::new(ConfirmedTarget::new(target, tools.coordination.clone()))).clone()
+            let (coordination, names) = (tools.coordination.clone(), memory.names.clone());
+            memory.target.insert(Arc::new(ConfirmedTarget::new(target, coordination, names))).clone()
         }
     };
     if look_at_names {

@@ -93,6 +93,14 @@ impl Selection {
         self.exclude.is_empty() && self.rules.iter().any(everything)
     }
 
+    /// Whether collections of a database can be selected, also of one that has none.
+    pub(super) fn selects_database(&self, database: &str) -> bool {
+        let all_but_none =
+            |(db, name): &(Pattern, Pattern)| db.matches(database) && matches!(name, Pattern::Everything);
+        self.rules.iter().any(|rule| rule.database.matches(database))
+            && !self.exclude.iter().any(all_but_none)
+    }
+
     /// The filter that selects a collection; one that names it comes before a pattern.
     pub(super) fn filter(&self, database: &str, collection: &str) -> Option<&CollectionFilter> {
         if self.exclude.iter().any(|(db, name)| db.matches(database) && name.matches(collection)) {

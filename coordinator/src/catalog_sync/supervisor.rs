@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
-use super::broken_off;
+use super::metadata::{self, MetadataConnector};
 use super::ports::{Connector, Coordination, SourceReads};
 use super::round::Tools;
 use super::task_loop::{self, Signals};
 use super::watcher::SourceState;
+use super::{Names, broken_off};
 use crate::registry::TaskId;
 
 /// What the sync works with.
@@ -32,6 +33,17 @@ pub struct Options {
     pub poll: Duration,
     /// Name of the partition that every collection has.
     pub default_partition_name: String,
+    /// How the other metadata is kept in step; `None` = not at all.
+    pub metadata: Option<MetadataOptions>,
+}
+
+/// What is needed to bring indexes, loads and the like.
+#[derive(Clone)]
+pub struct MetadataOptions {
+    /// Opens targets.
+    pub connector: Arc<dyn MetadataConnector>,
+    /// Everything is looked at this often, though nothing is seen to change.
+    pub reconcile: Duration,
 }
 
 /// The running sync; ends when it is dropped.
@@ -70,10 +82,18 @@ async fn supervise(mut options: Options) {
         connector: options.connector.clone(),
         default_partition_name: options.default_partition_name.clone(),
     });
+    let metadata = options.metadata.clone().map(|metadata| {
+        Arc::new(metadata::Tools {
+            coordination: options.coordination.clone(),
+            source: options.source.clone(),
+            connector: metadata.connector,
+            reconcile: metadata.reconcile,
+        })
+    });
     let mut loops = JoinSet::new();
     loops.spawn(broken_off::run(tools.clone(), options.applied.clone(), options.poll));
-    // By task: when it was created (an id may be used again) and its loop.
-    let mut running: BTreeMap<TaskId, (u64, AbortHandle)> = BTreeMap::new();
+    // By task: when it was created (an id may be used again) and its loops.
+    let mut running: BTreeMap<TaskId, (u64, Vec<AbortHandle>)> = BTreeMap::new();
     loop {
         options.applied.mark_unchanged();
         while let Some(ended) = loops.try_join_next() {
@@ -84,10 +104,11 @@ async fn supervise(mut options: Options) {
             }
         }
         let wanted = options.coordination.runnable();
-        running.retain(|task_id, (created_ms, handle)| {
-            let keep = wanted.get(task_id) == Some(created_ms) && !handle.is_finished();
+        running.retain(|task_id, (created_ms, handles)| {
+            let all_run = !handles.iter().any(AbortHandle::is_finished);
+            let keep = wanted.get(task_id) == Some(created_ms) && all_run;
             if !keep {
-                handle.abort();
+                handles.iter().for_each(AbortHandle::abort);
             }
             keep
         });
@@ -98,7 +119,20 @@ async fn supervise(mut options: Options) {
                     missing: options.missing_changed.clone(),
                     poll: options.poll,
                 };
-                (created_ms, loops.spawn(task_loop::run(task_id, tools.clone(), signals)))
+                let names = Names::default();
+                let mut handles = Vec::new();
+                if let Some(tools) = &metadata {
+                    let (source, applied) = (options.source_state.clone(), options.applied.clone());
+                    let signals = metadata::Signals { source, applied };
+                    handles.push(loops.spawn(metadata::run(
+                        task_id.clone(),
+                        tools.clone(),
+                        names.clone(),
+                        signals,
+                    )));
+                }
+                handles.push(loops.spawn(task_loop::run(task_id, tools.clone(), names, signals)));
+                (created_ms, handles)
             });
         }
         tokio::select! {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use harrier_milvus::error::ErrorClass;
 use tokio::sync::watch;
 
-use super::Problem;
 use super::ports::Coordination;
 use super::round::{self, Memory, Outcome, Tools};
 use super::watcher::SourceState;
+use super::{Names, Problem};
 use crate::registry::{Command, TaskId, TaskState};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(200);
@@ -34,8 +34,8 @@ enum Next {
 }
 
 /// Runs until the task is paused or deleted.
-pub(super) async fn run(task_id: TaskId, tools: Arc<Tools>, mut signals: Signals) {
-    let mut memory = Memory::default();
+pub(super) async fn run(task_id: TaskId, tools: Arc<Tools>, names: Names, mut signals: Signals) {
+    let mut memory = Memory::new(names);
     let mut failures = 0;
     let mut last = Vec::new();
     loop {

@@ -103,6 +103,7 @@ fn publish(sender: &watch::Sender<SourceState>, mirror: &CatalogMirror) {
             old.databases == new.databases
                 && old.collections == new.collections
                 && old.unreadable == new.unreadable
+                && old.metadata == new.metadata
         });
         let changed = !same || state.problem.is_some();
         state.problem = None;

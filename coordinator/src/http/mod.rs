@@ -118,7 +118,8 @@ impl AppState {
         });
         let held = self.leader.held_collections().remove(task_id).unwrap_or_default();
         let reason = self.leader.task_reason(task_id);
-        Remarks { reason, held, warnings }
+        let metadata = self.leader.metadata_remarks().remove(task_id).unwrap_or_default();
+        Remarks { reason, held, warnings, metadata }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::leader::{HeldCollection, TaskReason};
+use crate::leader::{HeldCollection, MetadataRemark, TaskReason};
 use crate::registry::task::TargetAddress;
 use crate::registry::{CollectionFilter, Task, TaskSpec, TaskState};
 
@@ -29,9 +29,12 @@ pub(super) struct Remarks {
     pub held: Vec<HeldCollection>,
     /// What its owner should know although it goes on.
     pub warnings: Vec<String>,
+    /// What of the metadata is not at the target, while all the rest goes on.
+    pub metadata: Vec<MetadataRemark>,
 }
 
-/// The task, with `reason` and its `reason_since`, `held_collections` and `warnings` only if there are any.
+/// The task, with `reason` and its `reason_since`, `held_collections`, `warnings` and `metadata_problems` only if there
+/// are any.
 pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     let spec = &task.spec;
     let mut view = json!({
@@ -58,6 +61,9 @@ pub(super) fn of(task: &Task, remarks: Remarks) -> Value {
     if !remarks.warnings.is_empty() {
         view["warnings"] = remarks.warnings.into();
     }
+    if !remarks.metadata.is_empty() {
+        view["metadata_problems"] = remarks.metadata.iter().map(metadata_problem).collect();
+    }
     view
 }
 
@@ -71,6 +77,16 @@ pub(super) fn passed_over(collections: &BTreeMap<i64, String>) -> String {
          them, create the task anew",
         shown.join(", ")
     )
+}
+
+fn metadata_problem(remark: &MetadataRemark) -> Value {
+    json!({
+        "operation": remark.operation,
+        "object": remark.object,
+        "class": remark.reason.class.as_str(),
+        "reason": remark.reason.message,
+        "since": remark.reason.since_ms,
+    })
 }
 
 fn held_collection(held: &HeldCollection) -> Value {

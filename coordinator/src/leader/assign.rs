@@ -12,7 +12,7 @@ use super::leading::Leading;
 use super::reasons::Observed;
 use super::wall_clock::now_ms;
 use crate::planner::{Balance, Place, Plan, plan};
-use crate::registry::{Assign, Command, Refusal, Reply, State};
+use crate::registry::{Assign, Command, Refusal, Reply, State, TaskState};
 
 /// How often reasons are composed and what is gone is forgotten.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(250);
@@ -169,6 +169,9 @@ impl Planning<'_> {
             let tasks: BTreeSet<_> = state.tasks.keys().cloned().collect();
             leading.shared.traffic().retain_tasks(&tasks);
             leading.shared.api_calls().retain_tasks(&tasks);
+            let running = state.tasks.values().filter(|task| task.state != TaskState::Paused);
+            let running: BTreeSet<_> = running.map(|task| task.id.clone()).collect();
+            leading.shared.metadata().retain_tasks(&tasks, &running);
         });
     }
 }

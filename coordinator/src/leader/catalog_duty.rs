@@ -7,7 +7,9 @@ use harrier_milvus::catalog::CatalogClient;
 
 use super::leadership::LeaderParts;
 use super::leadership_check::LeadershipCheck;
-use crate::catalog_sync::{CatalogSync, MilvusConnector, Options, RegistryPort, SourceWatcher};
+use crate::catalog_sync::{
+    CatalogSync, MetadataOptions, MilvusConnector, Options, RegistryPort, SourceWatcher,
+};
 use crate::registry::Task;
 use crate::target_endpoint;
 
@@ -19,6 +21,8 @@ pub(crate) struct CatalogParts {
     pub(crate) poll: Duration,
     /// Name of the partition that every collection has.
     pub(crate) default_partition_name: String,
+    /// How often all metadata of the targets is compared.
+    pub(crate) reconcile: Duration,
 }
 
 /// At work until it is stopped, or dropped.
@@ -36,16 +40,17 @@ impl CatalogDuty {
         };
         let view = parts.view.clone();
         let count = move |task_id: &str, api_type| view.count_api_call(task_id, api_type);
-        let connector = MilvusConnector::new(endpoint, count);
+        let connector = Arc::new(MilvusConnector::new(endpoint, count));
         let sync = CatalogSync::start(Options {
             coordination: Arc::new(RegistryPort::new(parts.registry.clone(), parts.view.clone(), check)),
             source: Arc::clone(&catalog.client) as _,
             source_state: watcher.state(),
-            connector: Arc::new(connector),
+            connector: Arc::clone(&connector) as _,
             applied: parts.registry.applied(),
             missing_changed: parts.view.missing_partitions_changed(),
             poll: catalog.poll,
             default_partition_name: catalog.default_partition_name.clone(),
+            metadata: Some(MetadataOptions { connector, reconcile: catalog.reconcile }),
         });
         Self { sync, _watcher: watcher }
     }

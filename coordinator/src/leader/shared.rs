@@ -8,6 +8,7 @@ use super::api_calls::ApiCalls;
 use super::board::Board;
 use super::failovers::Failovers;
 use super::foreign::ForeignTable;
+use super::metadata::MetadataTable;
 use super::pending::Pending;
 use super::reach::ReachTable;
 use super::reasons::Reasons;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     reasons: Mutex<Reasons>,
     traffic: Mutex<TrafficTable>,
     api_calls: Mutex<ApiCalls>,
+    metadata: Mutex<MetadataTable>,
     failovers: Mutex<Failovers>,
     uncertain: Mutex<UncertainTable>,
     waiting: Mutex<BTreeMap<SenderId, Waiting>>,
@@ -54,6 +56,7 @@ impl Shared {
             reasons: Mutex::default(),
             traffic: Mutex::new(traffic),
             api_calls: Mutex::default(),
+            metadata: Mutex::default(),
             failovers: Mutex::default(),
             uncertain: Mutex::default(),
             waiting: Mutex::default(),
@@ -104,6 +107,10 @@ impl Shared {
     /// Senders with work that have no owner, and why, as of the last plan or so.
     pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<SenderId, Waiting>> {
         lock(&self.waiting)
+    }
+
+    pub(crate) fn metadata(&self) -> MutexGuard<'_, MetadataTable> {
+        lock(&self.metadata)
     }
 
     pub(crate) fn api_calls(&self) -> MutexGuard<'_, ApiCalls> {

@@ -10,11 +10,14 @@ use super::board::{MissingPartitions, SenderInfo};
 use super::failovers::FailoverCounts;
 use super::foreign::ForeignWrites;
 use super::held::HeldCollection;
+use super::metadata::MetadataRemark;
 use super::reach::Unreached;
 use super::reason::TaskReason;
 use super::shared::Shared;
 use super::traffic::TrafficCounter;
+use super::wall_clock::now_ms;
 use super::workers::WorkerInfo;
+use crate::catalog_sync::MetadataProblem;
 use crate::planner::Waiting;
 use crate::registry::{SenderId, TaskId};
 
@@ -83,6 +86,26 @@ impl LeaderView {
     /// Changes asked of targets since this leader began, by task and Milvus' name of the request.
     pub fn api_calls(&self) -> BTreeMap<(TaskId, &'static str), u64> {
         self.with(|shared| shared.api_calls().snapshot()).unwrap_or_default()
+    }
+
+    /// What of a task's metadata is not at its target.
+    pub(crate) fn set_metadata_problems(&self, task_id: &str, problems: &[MetadataProblem]) {
+        self.with(|shared| shared.metadata().set(task_id, problems, now_ms()));
+    }
+
+    /// The task's target refused a change; `operation` is Milvus' name of the request.
+    pub(crate) fn count_refused(&self, task_id: &str, operation: &'static str) {
+        self.with(|shared| shared.metadata().count_refused(task_id, operation));
+    }
+
+    /// What of the metadata is not at the targets, by task; only where there is any.
+    pub fn metadata_remarks(&self) -> BTreeMap<TaskId, Vec<MetadataRemark>> {
+        self.with(|shared| shared.metadata().remarks()).unwrap_or_default()
+    }
+
+    /// Changes that targets refused since this leader began, by task and Milvus' name of the request.
+    pub fn metadata_refused(&self) -> BTreeMap<(TaskId, &'static str), u64> {
+        self.with(|shared| shared.metadata().refused()).unwrap_or_default()
     }
 
     /// Partitions that shards wait for: by task and source collection id.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, Limited, Limits, PartingId, PartitionMapping, PendingCreation,
+    CollectionMapping, DropId, Limited, Limits, MetadataItem, PartingId, PartitionMapping, PendingCreation,
     SenderCheckpoint, SenderId, Target, TargetId, Task, TaskId,
 };
 
@@ -142,6 +142,16 @@ pub enum Command {
         limited: Limited,
         /// All of them; 0 = none.
         limits: Limits,
+    },
+    /// What a task is about to bring to its target besides collections and partitions, or found there, and what is no
+    /// longer there.
+    NoteMetadata {
+        /// The task.
+        task_id: TaskId,
+        /// From now on known.
+        known: BTreeSet<MetadataItem>,
+        /// No longer known.
+        forgotten: BTreeSet<MetadataItem>,
     },
     /// New owners. Each gets a new epoch.
     AssignSenders {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CollectionMapping, DropId, Limits, Parting, PartingId, PendingCreation, PendingDrop, Restored, Sender,
-    SenderId, ShardId, ShardState, Target, TargetId, Task, TaskId,
+    CollectionMapping, DropId, Limits, MetadataItem, Parting, PartingId, PendingCreation, PendingDrop,
+    Restored, Sender, SenderId, ShardId, ShardState, Target, TargetId, Task, TaskId,
 };
 
 /// Everything that the group remembers.
@@ -28,6 +28,9 @@ pub struct State {
     /// What is about to be created at a target. By the id that its drop would have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub creations: BTreeMap<DropId, PendingCreation>,
+    /// What tasks have brought to their targets besides collections, partitions and rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<TaskId, BTreeSet<MetadataItem>>,
     /// Node ids of all that are or ever were members of the group; none is given again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub member_ids: BTreeSet<u64>,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::select_all;
 use harrier_proto::mvccpb::KeyValue;
 
 use super::error::CatalogError;
 use super::etcd::{EtcdClient, EtcdWatch};
 use super::key::PREFIXES;
+use super::metadata;
 use super::mirror::CatalogMirror;
 use super::snapshot::CatalogSnapshot;
 use crate::source::SourceConfig;
@@ -19,6 +21,8 @@ pub struct CatalogClient {
     etcd: EtcdClient,
     /// `{root_path}/{meta_sub_path}/root-coord/`
     prefix: String,
+    /// `{root_path}/{meta_sub_path}/`
+    beside: String,
     timestamp_key: String,
 }
 
@@ -36,6 +40,7 @@ impl CatalogClient {
         Ok(Self {
             etcd: EtcdClient::new(config)?,
             prefix: format!("{}/", join(&[root, meta, "root-coord"])),
+            beside: format!("{}/", join(&[root, meta])),
             timestamp_key: join(&[root, TIMESTAMP_KEY]),
         })
     }
@@ -45,10 +50,11 @@ impl CatalogClient {
     /// # Errors
     /// When etcd cannot be read, or holds no Milvus catalog below the configured path.
     pub async fn list(&self) -> Result<CatalogMirror, CatalogError> {
-        let prefixes: Vec<String> =
-            PREFIXES.iter().map(|prefix| format!("{}{prefix}", self.prefix)).collect();
+        let own = PREFIXES.iter().map(|prefix| format!("{}{prefix}", self.prefix));
+        let beside = metadata::PREFIXES.iter().map(|prefix| format!("{}{prefix}", self.beside));
+        let prefixes: Vec<String> = own.chain(beside).collect();
         let listing = self.etcd.list(&prefixes).await?;
-        if listing.keys.is_empty() {
+        if !listing.keys.iter().any(|kv| kv.key.starts_with(self.prefix.as_bytes())) {
             // Every Milvus has at least its default database. Nothing at all is a wrong path, and must not be
             // taken for a source that dropped everything.
             return Err(CatalogError::NoCatalog(self.prefix.clone()));
@@ -69,13 +75,18 @@ impl CatalogClient {
         Ok(self.list().await?.snapshot())
     }
 
-    /// Watches every change after the mirror's revision; [`CatalogWatch::next`] brings the mirror forward.
+    /// Watches every change after the mirror's revision. Changes of the root coordinator's folder and of those beside it
+    /// may come in another order than they were made; [`CatalogWatch::next`] brings the mirror forward.
     ///
     /// # Errors
     /// [`CatalogError::Compacted`] when the changes are gone: list again.
     pub async fn watch(&self, mirror: CatalogMirror) -> Result<CatalogWatch, CatalogError> {
-        let watch = self.etcd.watch(&self.prefix, mirror.revision + 1).await?;
-        Ok(CatalogWatch { mirror, watch, prefix: self.prefix.clone() })
+        let from = mirror.revision + 1;
+        let mut watches = vec![self.etcd.watch(&self.prefix, from).await?];
+        for prefix in metadata::WATCHED {
+            watches.push(self.etcd.watch(&format!("{}{prefix}", self.beside), from).await?);
+        }
+        Ok(CatalogWatch { mirror, watches, prefix: self.prefix.clone(), beside: self.beside.clone() })
     }
 
     /// Ids of the partitions that a collection has now, from the quorum; not of those that are being dropped.
@@ -119,20 +130,23 @@ impl CatalogClient {
     }
 
     fn relative<'a>(&self, key: &'a [u8]) -> &'a str {
-        relative(&self.prefix, key)
+        relative(&self.prefix, &self.beside, key)
     }
 }
 
-/// A key without the prefix; what is no text is no key of Milvus.
-fn relative<'a>(prefix: &str, key: &'a [u8]) -> &'a str {
-    std::str::from_utf8(key).ok().and_then(|key| key.strip_prefix(prefix)).unwrap_or_default()
+/// A key without the prefix of the root coordinator, else without that of all; what is no text is no key of Milvus.
+fn relative<'a>(prefix: &str, beside: &str, key: &'a [u8]) -> &'a str {
+    let Ok(key) = std::str::from_utf8(key) else { return "" };
+    key.strip_prefix(prefix).or_else(|| key.strip_prefix(beside)).unwrap_or_default()
 }
 
 /// A catalog that is kept up to date.
 pub struct CatalogWatch {
     mirror: CatalogMirror,
-    watch: EtcdWatch,
+    /// One for each prefix: what they bring is in order within each.
+    watches: Vec<EtcdWatch>,
     prefix: String,
+    beside: String,
 }
 
 impl CatalogWatch {
@@ -142,10 +156,12 @@ impl CatalogWatch {
     /// Any error ends this watch: list again and open a new one.
     pub async fn next(&mut self) -> Result<&CatalogMirror, CatalogError> {
         loop {
-            let (revision, changes) = self.watch.next().await?;
+            let next = self.watches.iter_mut().map(|watch| Box::pin(watch.next()));
+            let (revision, changes) = select_all(next).await.0?;
             let mut counts = false;
             for change in &changes {
-                counts |= self.mirror.apply(relative(&self.prefix, &change.key), change.value.as_ref());
+                let name = relative(&self.prefix, &self.beside, &change.key);
+                counts |= self.mirror.apply(name, change.value.as_ref());
             }
             self.mirror.revision = self.mirror.revision.max(revision);
             if counts {

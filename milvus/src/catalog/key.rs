@@ -15,10 +15,10 @@ pub(super) enum Key {
 }
 
 /// What is listed and watched, each a prefix below `root-coord/`.
-pub(super) const PREFIXES: [&str; 4] = ["database/", "collection/", "partitions/", "fields/"];
+pub(super) const PREFIXES: [&str; 5] = ["database/", "collection/", "partitions/", "fields/", "aliases/"];
 
 impl Key {
-    /// `None` for everything else (aliases, users, ...).
+    /// `None` for everything else (aliases, indexes, ...).
     pub(super) fn parse(key: &str) -> Option<Self> {
         let (first, rest) = key.split_once('/')?;
         let mut ids = rest.split('/');

@@ -8,6 +8,7 @@ use harrier_proto::schema::FieldSchema;
 use prost::Message;
 
 use super::key::Key;
+use super::metadata::MetadataMirror;
 use super::snapshot::{
     CatalogSnapshot, DEFAULT_DATABASE_ID, SourceCollection, SourceDatabase, SourcePartition,
 };
@@ -27,6 +28,7 @@ pub struct CatalogMirror {
     fields: BTreeMap<i64, BTreeMap<i64, FieldSchema>>,
     /// Keys whose value could not be decoded: which collection they belong to.
     unreadable: BTreeMap<String, i64>,
+    metadata: MetadataMirror,
 }
 
 impl CatalogMirror {
@@ -35,11 +37,13 @@ impl CatalogMirror {
         self.revision
     }
 
-    /// Takes one key (relative to `root-coord/`); `None` = deleted. Returns whether it was one that counts.
+    /// Takes one key (relative to `root-coord/`, or beside that folder); `None` = deleted. Returns whether it was one
+    /// that counts.
     pub(super) fn apply(&mut self, name: &str, value: Option<&Bytes>) -> bool {
-        let Some(key) = Key::parse(name) else { return false };
+        let value = value.filter(|value| value.as_ref() != TOMBSTONE);
+        let Some(key) = Key::parse(name) else { return self.metadata.apply(name, value) };
         self.unreadable.remove(name);
-        let Some(value) = value.filter(|value| value.as_ref() != TOMBSTONE) else {
+        let Some(value) = value else {
             self.remove(key, name);
             return true;
         };
@@ -104,6 +108,7 @@ impl CatalogMirror {
         snapshot.databases =
             self.databases.iter().map(|(id, info)| (*id, SourceDatabase::new(info))).collect();
         snapshot.databases.entry(DEFAULT_DATABASE_ID).or_insert_with(SourceDatabase::default_database);
+        snapshot.metadata = self.metadata.snapshot();
         let unreadable: BTreeSet<i64> = self.unreadable.values().copied().collect();
         for id in &unreadable {
             snapshot.unreadable.insert(*id, "an entry of it cannot be decoded".to_owned());

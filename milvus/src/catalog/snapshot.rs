@@ -7,6 +7,7 @@ use harrier_proto::common::{ConsistencyLevel, KeyValuePair};
 use harrier_proto::etcd_meta::{self, CollectionInfo, DatabaseInfo, PartitionInfo};
 use harrier_proto::schema::{CollectionSchema, FieldSchema};
 
+use super::metadata::SourceMetadata;
 use crate::channel::VChannel;
 use crate::tso::Timestamp;
 
@@ -27,6 +28,8 @@ pub struct CatalogSnapshot {
     pub collections: BTreeMap<i64, SourceCollection>,
     /// Collections of which something could not be decoded, with the reason. They exist: do not take them as gone.
     pub unreadable: BTreeMap<i64, String>,
+    /// Their indexes, what of them is loaded, their aliases.
+    pub metadata: SourceMetadata,
 }
 
 impl CatalogSnapshot {

@@ -5,6 +5,7 @@
 //! `status` and `error` (what went wrong), and one file per group of calls.
 
 mod call;
+mod change;
 mod clock;
 mod collections;
 mod connect;
@@ -13,6 +14,7 @@ mod drops;
 mod endpoint;
 mod error;
 mod flush;
+mod indexes;
 mod partitions;
 mod query;
 mod reach;
@@ -23,10 +25,12 @@ mod socket;
 mod standby;
 mod status;
 
+pub use change::{MetadataChange, Parameters};
 pub use collections::{CollectionDescription, CollectionName, NewCollection, Shard};
 pub use connect::{MilvusClient, ServerInfo};
 pub use endpoint::{Endpoint, TlsIdentity};
 pub use error::{ClientError, Missing};
+pub use indexes::{TargetIndex, TargetLoad};
 pub use partitions::Partition;
 pub use query::RowQuery;
 pub use replicate::Patience;

@@ -115,6 +115,7 @@ impl Catalog {
             databases: BTreeMap::from([(DB, default)]),
             collections: shown.map(|known| (known.collection.source_id, known.at_source(now_ms))).collect(),
             unreadable: BTreeMap::new(),
+            metadata: Default::default(),
         }
     }
 

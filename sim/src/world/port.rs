@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use harrier_coordinator::catalog_sync::{
-    Connector, Coordination, DropWork, Problem, SourceReads, TargetCatalog, confirmed_of, mapped_by_others,
+    Connector, Coordination, DropWork, MetadataProblem, Problem, SourceReads, TargetCatalog, confirmed_of,
+    mapped_by_others, mappings_version,
 };
 use harrier_coordinator::registry::{
-    CollectionMapping, Command, PendingCreation, Reply, State, Task, TaskId, TaskState, UnfinishedCreation,
+    CollectionMapping, Command, MetadataItem, PendingCreation, Reply, State, Task, TaskId, TaskState,
+    UnfinishedCreation,
 };
 use harrier_milvus::catalog::CatalogError;
 use harrier_milvus::client::{ClientError, CollectionDescription, NewCollection, Partition};
@@ -157,6 +159,18 @@ impl Coordination for Port {
     }
 
     fn set_problems(&self, _task_id: &str, _problems: &[Problem], _next_try: Option<Duration>) {}
+
+    fn metadata(&self, task_id: &str) -> BTreeSet<MetadataItem> {
+        self.state().metadata.get(task_id).cloned().unwrap_or_default()
+    }
+
+    fn mappings_version(&self, task_id: &str) -> u64 {
+        mappings_version(&self.state(), task_id)
+    }
+
+    fn set_metadata_problems(&self, _task_id: &str, _problems: &[MetadataProblem]) {}
+
+    fn count_refused(&self, _task_id: &str, _operation: &'static str) {}
 
     async fn linearizable(&self) -> Result<(), Problem> {
         self.ask(Ask::Confirm).await

@@ -91,6 +91,7 @@ impl Sync {
             missing_changed: missing.subscribe(),
             poll: POLL,
             default_partition_name: DEFAULT_PARTITION.to_owned(),
+            metadata: None,
         });
         Self { port, source, applied, missing, _running: running }
     }

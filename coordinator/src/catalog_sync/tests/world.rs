@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use super::super::fixtures::{TARGET, TASK, description_of};
 use super::super::ports::{
     Connector, Coordination, DropWork, SourceReads, TargetCatalog, confirmed_of, creations_of,
-    mapped_by_others,
+    mapped_by_others, mappings_version,
 };
-use super::super::{CatalogSync, Options, Problem, SourceState};
+use super::super::{CatalogSync, MetadataProblem, Options, Problem, SourceState};
 use crate::registry::{
-    CollectionMapping, Command, Entry, PendingCreation, Reply, State, Target, Task, TaskId, TaskState,
-    UnfinishedCreation, apply,
+    CollectionMapping, Command, Entry, MetadataItem, PendingCreation, Reply, State, Target, Task, TaskId,
+    TaskState, UnfinishedCreation, apply,
 };
 
 pub(super) const UPPER_BOUND: Timestamp = 1 << 40;
@@ -95,6 +95,7 @@ impl World {
             missing_changed: self.missing_changed.subscribe(),
             poll: Duration::from_secs(5),
             default_partition_name: "_default".into(),
+            metadata: None,
         })
     }
 
@@ -555,6 +556,18 @@ impl Coordination for World {
     fn set_problems(&self, _task_id: &str, problems: &[Problem], _next_try: Option<Duration>) {
         self.inner().problems = problems.to_vec();
     }
+
+    fn metadata(&self, task_id: &str) -> BTreeSet<MetadataItem> {
+        self.inner().registry.metadata.get(task_id).cloned().unwrap_or_default()
+    }
+
+    fn mappings_version(&self, task_id: &str) -> u64 {
+        mappings_version(&self.inner().registry, task_id)
+    }
+
+    fn set_metadata_problems(&self, _task_id: &str, _problems: &[MetadataProblem]) {}
+
+    fn count_refused(&self, _task_id: &str, _operation: &'static str) {}
 
     async fn linearizable(&self) -> Result<(), Problem> {
         let failure = self.propose_fails();

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod failovers;
+mod metadata;
 mod registry;
 mod requests;
 mod targets;
@@ -55,6 +56,12 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
         registry.tasks.keys().cloned().collect()
     });
     cluster::held(exposition, &task_ids, &state.leader.held_collections());
+    metadata::render(
+        exposition,
+        &task_ids,
+        &state.leader.metadata_remarks(),
+        &state.leader.metadata_refused(),
+    );
     let reasons: BTreeMap<_, _> = task_ids
         .into_iter()
         .filter_map(|task_id| state.leader.task_reason(&task_id).map(|reason| (task_id, reason)))

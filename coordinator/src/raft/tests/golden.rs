@@ -11,7 +11,7 @@ use openraft::{CommittedLeaderId, EntryPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::samples::{begin_creations, create_task, every_command};
+use super::samples::{begin_creations, create_task, every_command, map_collection, note_metadata};
 use crate::raft::Peer;
 use crate::raft::format;
 use crate::raft::types::{LogEntry, LogId, Membership, SnapshotMeta, Vote};
@@ -104,6 +104,12 @@ fn snapshots() {
     check("snapshot", &state);
     let origin = registry::Restored { cluster_id: "c0ffee".into(), backup_ms: 17, restored_ms: 18 };
     check("snapshot_restored", &registry::restored(state, origin));
+    let mut with_metadata = State::default();
+    for command in [create_task("a"), map_collection(), note_metadata()] {
+        registry::apply(&mut with_metadata, &Entry { time_ms: 1_700_000_000_013, command });
+    }
+    assert_eq!(with_metadata.metadata["a"].len(), 5);
+    check("snapshot_metadata", &with_metadata);
     check("snapshot_members", &State { member_ids: [1, 2, 3].into(), ..State::default() });
     check(
         "snapshot_meta",

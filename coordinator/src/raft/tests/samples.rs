@@ -151,6 +151,22 @@ pub(super) fn begin_creations() -> Command {
     Command::BeginCreations { creations: vec![whole.clone(), PendingCreation { partition, ..whole }] }
 }
 
+pub(super) fn note_metadata() -> Command {
+    let known = [
+        MetadataItem::Index { collection: 44, name: "fast".into(), id: 61 },
+        MetadataItem::Load { collection: 44, replicas: 1 },
+        MetadataItem::Property { collection: 44, key: "collection.ttl.seconds".into() },
+        MetadataItem::Alias { db: "default".into(), alias: "best".into(), collection: 44 },
+        MetadataItem::Database { id: 7, db: "sales".into() },
+    ];
+    let forgotten = MetadataItem::Index { collection: 44, name: "fast".into(), id: 60 };
+    Command::NoteMetadata {
+        task_id: "a".to_owned(),
+        known: known.into_iter().collect(),
+        forgotten: [forgotten].into(),
+    }
+}
+
 /// Names and commands; applied in this order they make a state in which every map has something.
 pub(super) fn every_command() -> Vec<(&'static str, Command)> {
     let task_id = || "a".to_owned();
@@ -221,6 +237,7 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
                 limits: Limits { bytes_per_second: 1_000_000, rows_per_second: 1_000 },
             },
         ),
+        ("note_metadata", note_metadata()),
     ];
     for (_, command) in &commands {
         // A new kind of command fails to compile here until it has its sample above.
@@ -243,6 +260,7 @@ pub(super) fn every_command() -> Vec<(&'static str, Command)> {
             | Command::RenameMapping { .. }
             | Command::PassOver { .. }
             | Command::SetLimits { .. }
+            | Command::NoteMetadata { .. }
             | Command::DroppedAtTarget { .. }
             | Command::DeleteTask { .. } => {}
         }

@@ -16,6 +16,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
         remove(state, &shard_id, &mut changed);
     }
     state.mappings.remove(task_id);
+    state.metadata.remove(task_id);
     note_drops(state, task_id, &mut changed);
     state.drops.retain(|_, drop| drop.task_id != task_id);
     creations::forget(state, task_id, None);

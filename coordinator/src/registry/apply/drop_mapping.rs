@@ -3,6 +3,7 @@
 use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
 use super::creations;
 use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping, shards_of_mapping};
+use super::note_metadata;
 
 pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64) -> Reply {
     if !state.tasks.contains_key(task_id) {
@@ -26,6 +27,7 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
     }
     // Its partitions go with it, also those that are not mapped yet.
     creations::forget(state, task_id, Some(source_collection_id));
+    note_metadata::forget_collection(state, task_id, source_collection_id);
     end_drops(state, &mapping, &mut changed);
     let senders = senders_of_mapping(state, &mapping);
     let id = drop_id(task_id, source_collection_id, None);

@@ -18,6 +18,7 @@ mod inputs;
 mod map_collection;
 mod map_partitions;
 mod members;
+mod note_metadata;
 mod overlap;
 mod pass_over;
 mod pause_task;
@@ -77,6 +78,9 @@ fn apply_command(state: &mut State, command: &Command) -> Reply {
         }
         Command::DropPartitions { task_id, source_collection_id, partitions } => {
             drop_partitions::apply(state, task_id, *source_collection_id, partitions)
+        }
+        Command::NoteMetadata { task_id, known, forgotten } => {
+            note_metadata::apply(state, task_id, known, forgotten)
         }
         Command::DroppedAtTarget { drop_id } => dropped_at_target::apply(state, drop_id),
         Command::PassOver { task_id, collections } => pass_over::apply(state, task_id, collections),

@@ -37,6 +37,10 @@ fn command() -> impl Strategy<Value = Command> {
                 target_name: name,
             }
         }),
+        1 => (task_id(), collection.clone(), 0..2_i64).prop_map(|(task_id, collection, id)| {
+            let item = |id| MetadataItem::Index { collection, name: "i".into(), id };
+            Command::NoteMetadata { task_id, known: [item(id)].into(), forgotten: [item(1 - id)].into() }
+        }),
         1 => (task_id(), collection).prop_map(|(task_id, source_collection_id)| {
             Command::DropMapping { task_id, source_collection_id }
         }),
@@ -296,6 +300,15 @@ fn check_drops(before: &State, after: &State) {
 }
 
 /// Only of tasks that there are, and of nothing that a mapping names.
+/// What goes with a collection goes when it goes.
+fn check_metadata(state: &State) {
+    for (task_id, items) in &state.metadata {
+        assert!(state.tasks.contains_key(task_id) && !items.is_empty());
+        let living = |id| state.mappings[task_id].get(&id).is_some_and(|mapping| !mapping.dropped);
+        assert!(items.iter().filter_map(MetadataItem::part_of).all(living));
+    }
+}
+
 fn check_creations(state: &State) {
     for (id, creation) in &state.creations {
         assert_eq!(*id, creation.id());
@@ -309,6 +322,7 @@ fn check_creations(state: &State) {
 }
 
 fn check_tasks(state: &State) {
+    check_metadata(state);
     assert!(state.tasks.len() <= 2);
     for task_id in state.mappings.keys() {
         assert!(state.tasks.contains_key(task_id));
