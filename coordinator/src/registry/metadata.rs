@@ -2,6 +2,7 @@
 //!
 //! Only what stands here is ever dropped at a target: what was never seen at the source is somebody else's.
 
+use harrier_milvus::catalog::Grant;
 use serde::{Deserialize, Serialize};
 
 /// One thing that is at the source and, but for what is under way, at the target.
@@ -46,6 +47,28 @@ pub enum MetadataItem {
         /// Its name at the target.
         db: String,
     },
+    /// A user.
+    User {
+        /// The user's name.
+        name: String,
+    },
+    /// A role.
+    Role {
+        /// Its name.
+        name: String,
+    },
+    /// A user has a role.
+    Member {
+        /// The user.
+        user: String,
+        /// The role.
+        role: String,
+    },
+    /// A role has a privilege.
+    Grant {
+        /// Which one, with its names at the target.
+        grant: Grant,
+    },
 }
 
 impl MetadataItem {
@@ -55,7 +78,12 @@ impl MetadataItem {
             Self::Index { collection, .. }
             | Self::Load { collection, .. }
             | Self::Property { collection, .. } => Some(*collection),
-            Self::Alias { .. } | Self::Database { .. } => None,
+            Self::Alias { .. }
+            | Self::Database { .. }
+            | Self::User { .. }
+            | Self::Role { .. }
+            | Self::Member { .. }
+            | Self::Grant { .. } => None,
         }
     }
 }

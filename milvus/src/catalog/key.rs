@@ -15,7 +15,8 @@ pub(super) enum Key {
 }
 
 /// What is listed and watched, each a prefix below `root-coord/`.
-pub(super) const PREFIXES: [&str; 5] = ["database/", "collection/", "partitions/", "fields/", "aliases/"];
+pub(super) const PREFIXES: [&str; 6] =
+    ["database/", "collection/", "partitions/", "fields/", "aliases/", "credential/"];
 
 impl Key {
     /// `None` for everything else (aliases, indexes, ...).

@@ -11,6 +11,7 @@ use harrier_proto::etcd_meta::{
 };
 use prost::Message;
 
+use super::access::{AccessMirror, SourceAccess};
 use super::snapshot::DEFAULT_DATABASE_ID;
 use crate::tso::Timestamp;
 
@@ -29,6 +30,8 @@ pub struct SourceMetadata {
     pub loads: BTreeMap<i64, SourceLoad>,
     /// By database id and alias.
     pub aliases: BTreeMap<(i64, String), SourceAlias>,
+    /// Users, roles and grants.
+    pub access: SourceAccess,
     /// Collections of which something could not be decoded: what they lack may be there all the same.
     pub unreadable: BTreeSet<i64>,
     /// Whether an alias could not be decoded.
@@ -112,13 +115,14 @@ pub(super) struct MetadataMirror {
     loads: BTreeMap<i64, CollectionLoadInfo>,
     loaded_partitions: BTreeSet<(i64, i64)>,
     aliases: BTreeMap<(i64, String), SourceAlias>,
+    access: AccessMirror,
     unreadable: BTreeMap<String, Option<i64>>,
 }
 
 impl MetadataMirror {
     /// Takes one key; `None` = deleted. Returns whether it is one of these.
     pub(super) fn apply(&mut self, name: &str, value: Option<&Bytes>) -> bool {
-        let Some(key) = Key::parse(name) else { return false };
+        let Some(key) = Key::parse(name) else { return self.access.apply(name, value) };
         self.unreadable.remove(name);
         self.remove(&key);
         if let Some(value) = value
@@ -174,7 +178,11 @@ impl MetadataMirror {
     }
 
     pub(super) fn snapshot(&self) -> SourceMetadata {
-        let mut metadata = SourceMetadata { aliases: self.aliases.clone(), ..SourceMetadata::default() };
+        let mut metadata = SourceMetadata {
+            aliases: self.aliases.clone(),
+            access: self.access.snapshot(),
+            ..SourceMetadata::default()
+        };
         for ((collection, id), index) in &self.indexes {
             metadata.indexes.entry(*collection).or_default().insert(*id, index.clone());
         }

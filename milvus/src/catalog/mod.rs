@@ -3,6 +3,7 @@
 //! Owns the layout of the keys, their decoding, and watching them. A snapshot is always complete and of one
 //! revision; a change that was missed (compaction, a lost connection) is an `Err`, and the caller lists again.
 
+mod access;
 mod client;
 mod error;
 mod etcd;
@@ -12,6 +13,7 @@ mod metadata;
 mod mirror;
 mod snapshot;
 
+pub use access::{Grant, SourceAccess};
 pub use client::{CatalogClient, CatalogWatch};
 pub use error::CatalogError;
 pub use history::NameHistory;

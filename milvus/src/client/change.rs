@@ -11,6 +11,7 @@ use harrier_proto::milvus::{
 
 use super::call::replicated;
 use super::{ClientError, MilvusClient};
+use crate::catalog::Grant;
 use crate::tso::Timestamp;
 
 /// Parameters, as Milvus takes them: key and value.
@@ -136,6 +137,39 @@ pub enum MetadataChange {
         /// Its name.
         db: String,
     },
+    /// A role.
+    CreateRole {
+        /// Its name.
+        role: String,
+    },
+    /// A role that may do nothing.
+    DropRole {
+        /// Its name.
+        role: String,
+    },
+    /// A user.
+    DeleteUser {
+        /// Its name.
+        user: String,
+    },
+    /// Gives a user a role.
+    AddUserToRole {
+        /// The user.
+        user: String,
+        /// The role.
+        role: String,
+    },
+    /// Takes a role from a user.
+    RemoveUserFromRole {
+        /// The user.
+        user: String,
+        /// The role.
+        role: String,
+    },
+    /// Gives a role a privilege.
+    Grant(Grant),
+    /// Takes a privilege from a role.
+    Revoke(Grant),
 }
 
 impl MetadataChange {
@@ -155,6 +189,11 @@ impl MetadataChange {
             Self::AlterCollection { .. } => "AlterCollection",
             Self::CreateDatabase { .. } => "CreateDatabase",
             Self::DropDatabase { .. } => "DropDatabase",
+            Self::CreateRole { .. } => "CreateRole",
+            Self::DropRole { .. } => "DropRole",
+            Self::DeleteUser { .. } => "DeleteCredential",
+            Self::AddUserToRole { .. } | Self::RemoveUserFromRole { .. } => "OperateUserRole",
+            Self::Grant(_) | Self::Revoke(_) => "OperatePrivilege",
         }
     }
 }
@@ -177,6 +216,15 @@ impl fmt::Display for MetadataChange {
             | Self::AlterAlias { db, alias, .. }
             | Self::DropAlias { db, alias } => write!(f, "alias {db}.{alias}"),
             Self::CreateDatabase { db } | Self::DropDatabase { db } => write!(f, "database {db}"),
+            Self::CreateRole { role } | Self::DropRole { role } => write!(f, "role {role}"),
+            Self::DeleteUser { user } => write!(f, "user {user}"),
+            Self::AddUserToRole { user, role } | Self::RemoveUserFromRole { user, role } => {
+                write!(f, "role {role} of user {user}")
+            }
+            Self::Grant(grant) | Self::Revoke(grant) => {
+                let Grant { role, object, object_name, db, privilege } = grant;
+                write!(f, "privilege {privilege} of role {role} on {object} {db}.{object_name}")
+            }
         }
     }
 }
@@ -195,6 +243,13 @@ impl MilvusClient {
             | MetadataChange::LoadPartitions { .. }
             | MetadataChange::ReleaseCollection { .. }
             | MetadataChange::ReleasePartitions { .. } => self.change_load(change, at).await,
+            MetadataChange::CreateRole { .. }
+            | MetadataChange::DropRole { .. }
+            | MetadataChange::DeleteUser { .. }
+            | MetadataChange::AddUserToRole { .. }
+            | MetadataChange::RemoveUserFromRole { .. }
+            | MetadataChange::Grant(_)
+            | MetadataChange::Revoke(_) => self.change_access(change, at).await,
             _ => self.change_names(change, at).await,
         }
     }

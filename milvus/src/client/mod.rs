@@ -4,6 +4,7 @@
 //! One file per concern: `endpoint` (where), `socket` and `connect` (how), `call` (what every call has),
 //! `status` and `error` (what went wrong), and one file per group of calls.
 
+mod access;
 mod call;
 mod change;
 mod clock;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use harrier_milvus::catalog::SourceAccess;
 use harrier_milvus::client::{
     ClientError, CollectionDescription, Endpoint, MetadataChange, MilvusClient, TargetIndex, TargetLoad,
 };
@@ -57,6 +58,10 @@ impl<C: CountCalls> MetadataTarget for MilvusMetadata<C> {
 
     async fn load(&self, db: &str, collection: &str, id: i64) -> Result<TargetLoad, ClientError> {
         self.client.load_of(db, collection, id).await
+    }
+
+    async fn access(&self) -> Result<SourceAccess, ClientError> {
+        self.client.access().await
     }
 
     async fn change(&self, change: &MetadataChange, at: Timestamp) -> Result<(), ClientError> {

@@ -1,5 +1,5 @@
 //! Brings the metadata of a task's target to the source's, beside what rows need: indexes, what is loaded, properties,
-//! aliases, and databases without collections.
+//! aliases, databases without collections, and, where the task asks for them, users, roles and grants.
 //!
 //! One loop per running task, beside the one that brings collections: rows never wait for it. Level-triggered: it looks
 //! at both sides when something changed at the source, after a connection was lost, and every now and then, and does
@@ -8,9 +8,10 @@
 //!
 //! An operation that the target refuses is skipped, counted, and shown; it holds up what depends on it and nothing else.
 //!
-//! Pure: `plan` (of one collection: `indexes`, `loads`, `properties`), `params`, `aliases`, `databases`. Shells:
+//! Pure: `plan` (of one collection: `indexes`, `loads`, `properties`), `params`, `aliases`, `databases`, `access`. Shells:
 //! `collection`, `task` (what is of none), `round`, `task_loop`, `milvus`.
 
+mod access;
 mod aliases;
 mod collection;
 mod databases;

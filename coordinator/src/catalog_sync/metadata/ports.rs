@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use harrier_milvus::catalog::SourceAccess;
 use harrier_milvus::client::{ClientError, CollectionDescription, MetadataChange, TargetIndex, TargetLoad};
 use harrier_milvus::tso::Timestamp;
 
@@ -24,6 +25,8 @@ pub trait MetadataTarget: Send + Sync + 'static {
     async fn indexes(&self, db: &str, collection: &str) -> Result<Vec<TargetIndex>, ClientError>;
     /// What of a collection is loaded, or being loaded.
     async fn load(&self, db: &str, collection: &str, id: i64) -> Result<TargetLoad, ClientError>;
+    /// Users, roles and grants.
+    async fn access(&self) -> Result<SourceAccess, ClientError>;
     /// Makes one change, at a time of the source.
     async fn change(&self, change: &MetadataChange, at: Timestamp) -> Result<(), ClientError>;
 }

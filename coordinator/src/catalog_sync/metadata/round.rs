@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harrier_milvus::catalog::{
-    CatalogSnapshot, ObjectState, SourceAlias, SourceCollection, SourceDatabase, SourceIndex, SourceLoad,
+    CatalogSnapshot, ObjectState, SourceAccess, SourceAlias, SourceCollection, SourceDatabase, SourceIndex,
+    SourceLoad,
 };
 use tokio::time::Instant;
 
@@ -41,6 +42,7 @@ struct Whole {
     /// Of the source.
     databases: BTreeMap<i64, SourceDatabase>,
     aliases: BTreeMap<(i64, String), SourceAlias>,
+    access: SourceAccess,
     mappings_version: u64,
     at: Instant,
     outcome: Outcome,
@@ -95,6 +97,7 @@ impl Whole {
     fn is_due(&self, snapshot: &CatalogSnapshot, mappings_version: u64, reconcile: Duration) -> bool {
         self.databases != snapshot.databases
             || self.aliases != snapshot.metadata.aliases
+            || self.access != snapshot.metadata.access
             || self.mappings_version != mappings_version
             || self.at.elapsed() >= self.outcome.due_after(reconcile)
     }
@@ -143,8 +146,17 @@ pub(super) async fn run(
         if !snapshot.metadata.unreadable_alias {
             outcome = outcome.and(task::aliases(&with, &mappings, &mut memory.waits).await?);
         }
-        let (databases, aliases) = (snapshot.databases.clone(), snapshot.metadata.aliases.clone());
-        memory.whole = Some(Whole { databases, aliases, mappings_version, at: Instant::now(), outcome });
+        if task.spec.enable_user_role {
+            outcome = outcome.and(task::access(&with).await?);
+        }
+        memory.whole = Some(Whole {
+            databases: snapshot.databases.clone(),
+            aliases: snapshot.metadata.aliases.clone(),
+            access: snapshot.metadata.access.clone(),
+            mappings_version,
+            at: Instant::now(),
+            outcome,
+        });
     }
     let living = living(snapshot, &mappings);
     memory.done.retain(|id, _| living.iter().any(|(source, _)| source.id == *id));

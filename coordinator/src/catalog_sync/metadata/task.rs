@@ -1,4 +1,4 @@
-//! What is not of one collection: databases and aliases of a task.
+//! What is not of one collection: databases, aliases, users and roles of a task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::super::Problem;
 use super::super::drops::same_source;
 use super::super::names::target_name;
 use super::super::selection::Selection;
+use super::access;
 use super::aliases::{self, AliasName, AliasStep, Resolved};
 use super::collection::{Outcome, With};
 use super::databases::{self, Shown};
@@ -19,8 +20,10 @@ use super::problem::MetadataProblem;
 use super::waits::Waits;
 use crate::registry::{CollectionMapping, MetadataItem};
 
-/// When to look again at what waits for rows, or for the drop of collections.
+/// When to look again at what waits for rows.
 const WAITING: Duration = Duration::from_millis(250);
+/// When to look again at a database that still has collections.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Brings and drops the databases.
 pub(super) async fn databases(
@@ -71,7 +74,7 @@ pub(super) async fn databases(
         .iter()
         .any(|item| matches!(item, MetadataItem::Database { id, .. } if !shown.source_ids.contains(id)));
     if waits {
-        outcome.again = Some(WAITING);
+        outcome.again = Some(LEAVING);
     }
     Ok(outcome)
 }
@@ -198,4 +201,56 @@ async fn resolve(
         }
     }
     Ok(found)
+}
+
+/// Brings and takes away roles, their members and their privileges.
+pub(super) async fn access(with: &With<'_>) -> Result<Outcome, Problem> {
+    let (task, coordination) = (with.task, &*with.tools.coordination);
+    let wanted = access::wanted(&with.snapshot.metadata.access, &task.spec.name_mapping);
+    let there = match with.target.access().await {
+        Ok(there) => there,
+        Err(error) => return refused_to_show(error),
+    };
+    let mut plan = Plan::default();
+    access::plan(&wanted, &coordination.metadata(&task.id), &there, &mut plan);
+    with.note(&plan.known, &plan.forgotten).await?;
+    if plan.steps.iter().any(|step| takes_away(&step.change)) {
+        same_source(coordination, &*with.tools.source, &task.id).await?;
+    }
+    let mut outcome = Outcome::told(&plan);
+    for step in &plan.steps {
+        if !with.still_runs() {
+            return Ok(outcome);
+        }
+        match with.change(&step.change).await? {
+            // What was taken away is forgotten by the next look, when it is seen to be gone.
+            Ok(()) => outcome.again = Some(WAITING),
+            Err(problem) => outcome.problems.push(problem),
+        }
+    }
+    Ok(outcome)
+}
+
+/// A target may not let its task's user look.
+fn refused_to_show(error: ClientError) -> Result<Outcome, Problem> {
+    if error.class() == ErrorClass::Transient {
+        return Err(error.into());
+    }
+    let problem = MetadataProblem {
+        operation: "SelectRole",
+        object: "users and roles".to_owned(),
+        message: format!("{error}; the task's user needs the role admin at the target"),
+        class: error.class(),
+    };
+    Ok(Outcome { problems: vec![problem], again: None })
+}
+
+const fn takes_away(change: &MetadataChange) -> bool {
+    matches!(
+        change,
+        MetadataChange::DropRole { .. }
+            | MetadataChange::DeleteUser { .. }
+            | MetadataChange::RemoveUserFromRole { .. }
+            | MetadataChange::Revoke(_)
+    )
 }

@@ -108,7 +108,7 @@ fn snapshots() {
     for command in [create_task("a"), map_collection(), note_metadata()] {
         registry::apply(&mut with_metadata, &Entry { time_ms: 1_700_000_000_013, command });
     }
-    assert_eq!(with_metadata.metadata["a"].len(), 5);
+    assert_eq!(with_metadata.metadata["a"].len(), 9);
     check("snapshot_metadata", &with_metadata);
     check("snapshot_members", &State { member_ids: [1, 2, 3].into(), ..State::default() });
     check(

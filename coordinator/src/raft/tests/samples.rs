@@ -152,12 +152,23 @@ pub(super) fn begin_creations() -> Command {
 }
 
 pub(super) fn note_metadata() -> Command {
+    let grant = harrier_milvus::catalog::Grant {
+        role: "reader".into(),
+        object: "Collection".into(),
+        object_name: "orders".into(),
+        db: "default".into(),
+        privilege: "Search".into(),
+    };
     let known = [
         MetadataItem::Index { collection: 44, name: "fast".into(), id: 61 },
         MetadataItem::Load { collection: 44, replicas: 1 },
         MetadataItem::Property { collection: 44, key: "collection.ttl.seconds".into() },
         MetadataItem::Alias { db: "default".into(), alias: "best".into(), collection: 44 },
         MetadataItem::Database { id: 7, db: "sales".into() },
+        MetadataItem::User { name: "ann".into() },
+        MetadataItem::Role { name: "reader".into() },
+        MetadataItem::Member { user: "ann".into(), role: "reader".into() },
+        MetadataItem::Grant { grant },
     ];
     let forgotten = MetadataItem::Index { collection: 44, name: "fast".into(), id: 60 };
     Command::NoteMetadata {

@@ -1,6 +1,6 @@
 //! The leader is killed before and after each step of each operation; the next one completes it.
 
-use harrier_milvus::catalog::CatalogSnapshot;
+use harrier_milvus::catalog::{CatalogSnapshot, Grant};
 use proptest::prelude::*;
 
 use super::world::{A, B, Crash, Edit, World, index, scalar};
@@ -8,7 +8,7 @@ use super::world::{A, B, Crash, Edit, World, index, scalar};
 type Operation = fn(&mut CatalogSnapshot);
 
 /// What users do at the source, each from a collection with an index, loaded.
-const OPERATIONS: [(&str, Operation); 15] = [
+const OPERATIONS: [(&str, Operation); 17] = [
     ("create an index", |source| source.index(A, scalar(62, "by_id"))),
     ("release", |source| source.unload(A)),
     ("release and drop the index", |source| {
@@ -35,11 +35,26 @@ const OPERATIONS: [(&str, Operation); 15] = [
         source.databases.remove(&5);
         source.database(6, "new");
     }),
+    ("create a role that may search", |source| {
+        source.metadata.access.roles.insert("reader".into());
+        source.metadata.access.grants.insert(grant("reader"));
+    }),
+    ("drop the roles", |source| source.metadata.access = Default::default()),
     ("another collection", |source| {
         source.index(B, index(71, "fast", "HNSW"));
         source.load(B, 1, true, &[20]);
     }),
 ];
+
+fn grant(role: &str) -> Grant {
+    Grant {
+        role: role.into(),
+        object: "Collection".into(),
+        object_name: "*".into(),
+        db: "default".into(),
+        privilege: "Search".into(),
+    }
+}
 
 /// A source loads nothing without an index of its vectors.
 fn load(source: &mut CatalogSnapshot, replicas: i32, whole: bool, partitions: &[i64]) {
@@ -58,6 +73,8 @@ fn prepared() -> World {
         source.property(A, "mmap.enabled", "true");
         source.alias("first", A);
         source.database(5, "sales");
+        source.metadata.access.roles.insert("writer".into());
+        source.metadata.access.grants.insert(grant("writer"));
     });
     world
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use harrier_milvus::catalog::{
-    CatalogError, CatalogSnapshot, ObjectState, SourceAlias, SourceDatabase, SourceIndex, SourceLoad,
+    CatalogError, CatalogSnapshot, ObjectState, SourceAccess, SourceAlias, SourceDatabase, SourceIndex,
+    SourceLoad,
 };
 use harrier_milvus::client::{
     ClientError, CollectionDescription, MetadataChange, Missing, TargetIndex, TargetLoad,
@@ -121,6 +122,7 @@ pub(super) struct Model {
     pub(super) aliases: BTreeMap<String, i64>,
     /// Its databases, with the names of collections that are there by themselves.
     pub(super) databases: BTreeMap<String, Vec<String>>,
+    pub(super) access: SourceAccess,
     /// An `index_type` that it does not know.
     pub(super) refuses: Option<&'static str>,
 }
@@ -203,7 +205,21 @@ impl Model {
             MetadataChange::DropAlias { alias, .. } => drop(self.aliases.remove(alias)),
             MetadataChange::CreateDatabase { db } => drop(self.databases.insert(db.clone(), Vec::new())),
             MetadataChange::DropDatabase { db } => drop(self.databases.remove(db)),
-            other @ MetadataChange::AlterIndex { .. } => {
+            MetadataChange::CreateRole { role } => drop(self.access.roles.insert(role.clone())),
+            MetadataChange::DropRole { role } => {
+                if self.access.grants.iter().any(|grant| grant.role == *role) {
+                    return refused("fail to drop the role that it has privileges");
+                }
+                self.access.roles.remove(role);
+            }
+            MetadataChange::Grant(grant) => {
+                if !self.access.roles.contains(&grant.role) {
+                    return refused("not found the role");
+                }
+                self.access.grants.insert(grant.clone());
+            }
+            MetadataChange::Revoke(grant) => drop(self.access.grants.remove(grant)),
+            other => {
                 return refused(&format!("{} is not of this model", other.name()));
             }
         }
@@ -272,7 +288,7 @@ impl World {
         let target =
             Target { id: TARGET.into(), addresses: BTreeSet::new(), collection_ids: BTreeSet::new() };
         let mut spec = spec(&["*"]);
-        spec.every_database = true;
+        (spec.every_database, spec.enable_user_role) = (true, true);
         world.apply(Command::CreateTask { task: Box::new(task(spec)), target, task_count_max: 10 });
         let mut a = source_collection(A, "a", 1);
         a.partitions.insert(11, partition(11, "p", ObjectState::Created));
@@ -416,6 +432,15 @@ impl World {
             }
             known.insert(MetadataItem::Database { id: database.id, db: database.name.clone() });
         }
+        for role in &snapshot.metadata.access.roles {
+            known.insert(MetadataItem::Role { name: role.clone() });
+        }
+        for grant in &snapshot.metadata.access.grants {
+            known.insert(MetadataItem::Grant { grant: grant.clone() });
+        }
+        if inner.model.access != snapshot.metadata.access {
+            return false;
+        }
         let is_known = inner.registry.metadata.get(TASK).cloned().unwrap_or_default() == known;
         is_known && inner.model.aliases == aliases
     }
@@ -511,6 +536,10 @@ impl MetadataTarget for World {
 
     async fn load(&self, _db: &str, collection: &str, _id: i64) -> Result<TargetLoad, ClientError> {
         Ok(self.inner().model.copy(collection).load.clone())
+    }
+
+    async fn access(&self) -> Result<SourceAccess, ClientError> {
+        Ok(self.inner().model.access.clone())
     }
 
     async fn change(&self, change: &MetadataChange, _at: Timestamp) -> Result<(), ClientError> {
