@@ -19,6 +19,8 @@ pub struct Counts {
     pub calls: u64,
     /// Calls that were executed after everybody had given them up.
     pub late_calls: u64,
+    /// Senders that were given up at a worker that was cut off from their target.
+    pub abandoned: u64,
     /// Backups that were restored.
     pub restores: u64,
     /// The same for the same history, and hardly ever for another one.
@@ -35,6 +37,7 @@ impl Counts {
         self.decided += other.decided;
         self.calls += other.calls;
         self.late_calls += other.late_calls;
+        self.abandoned += other.abandoned;
         self.restores += other.restores;
         // In any order.
         self.digest ^= other.digest;
@@ -43,12 +46,12 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { faults, tenures, decided, calls, late_calls, restores, .. } = self;
+        let Self { faults, tenures, decided, calls, late_calls, abandoned, restores, .. } = self;
         let seconds = self.virtual_ms / 1_000;
         write!(
             f,
             "{seconds} virtual seconds, {faults} faults, {tenures} terms, {decided} entries, {calls} calls, \
-             {late_calls} executed late, {restores} backups restored"
+             {late_calls} executed late, {abandoned} senders abandoned, {restores} backups restored"
         )
     }
 }

@@ -10,6 +10,7 @@
 //!   catalog       what the source shows, and when
 //!   ddl           the catalogs of the targets
 //!   operator      a client of the API: what was acknowledged stands
+//!   cuts          ways on which nothing passes for a while
 //!   process       worker processes: killed, frozen, cut off, with clocks that are wrong
 //!   targets       calls on their way: late, lost, executed in part, answered or not
 //!   restore       all coordinators are lost, and a backup is restored

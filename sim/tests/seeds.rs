@@ -27,7 +27,7 @@ fn no_history_breaks_a_promise() {
             counts.faults > seeds && counts.tenures > 2 * seeds && counts.late_calls > seeds / 20,
             "{counts}"
         );
-        assert!(counts.restores > seeds / 50, "{counts}");
+        assert!(counts.restores > seeds / 50 && counts.abandoned > seeds / 50, "{counts}");
     }
 }
 

@@ -72,8 +72,9 @@ pub(crate) mod simulated {
     pub(crate) use super::desired::Desired;
     pub(crate) use super::desired_cache::CachedDesired;
     pub(crate) use super::pending::{Pending, Reports, is_final};
+    pub(crate) use super::reach::{ReachTable, look_of};
     pub(crate) use super::release::{Assignment, Releases};
-    pub(crate) use super::workers::{Beat, Hello, WorkerTable};
+    pub(crate) use super::workers::{Beat, HURRY, Hello, WorkerTable};
 }
 
 pub(crate) use board::split_sender_id;

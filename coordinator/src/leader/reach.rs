@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use harrier_proto::harrier::v1::Sight;
+use harrier_proto::harrier::v1::{Look, Sight};
 
+use super::desired::Connections;
 use crate::planner::{Divide, Place, Reach};
 
 /// Places that one worker may speak of.
@@ -191,6 +192,17 @@ fn lost_of(seen: &BTreeMap<Place, Seen>) -> impl Iterator<Item = (&Place, &Lost)
         Seen::Lost(lost) => Some((place, lost)),
         Seen::Heard(_) => None,
     })
+}
+
+/// What a worker is asked that is to look at a place. `None`: no task that it could be reached with is left.
+pub(crate) fn look_of(place: &Place, connections: &Connections) -> Option<Look> {
+    match place {
+        Place::Log => Some(Look { target: None }),
+        Place::Target(target_id) => {
+            let connection = connections.values().find(|connection| connection.target_id == *target_id)?;
+            Some(Look { target: Some((**connection).clone()) })
+        }
+    }
 }
 
 fn place_of(sight: &Sight) -> Place {

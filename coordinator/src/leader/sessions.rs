@@ -16,10 +16,10 @@ use tonic::{Request, Response, Status};
 use super::leadership_check::NotLeading;
 use super::leading::Leading;
 use super::pending::is_final;
+use super::reach::look_of;
 use super::release::Assignment;
 use super::wall_clock::now_ms;
-use super::workers::{Beat, Hello, WorkerRefusal};
-use crate::planner::Place;
+use super::workers::{Beat, HURRY, Hello, WorkerRefusal};
 use crate::raft::Registry;
 
 /// Longest text that a worker may give about itself, in bytes.
@@ -153,9 +153,8 @@ async fn heartbeat(leading: &Leading, request: HeartbeatRequest) -> Result<Heart
 fn beat_again_ms(leading: &Leading, now: Instant) -> u64 {
     let reach = leading.times.heartbeat + leading.times.plan_interval;
     let urgent = leading.shared.reach().is_urgent(now);
-    let workers = leading.shared.workers();
-    let hurry = workers.change_is_near(now, reach) || (urgent && workers.may_hurry());
-    if hurry { millis(leading.times.heartbeat / 5) } else { 0 }
+    let hurry = leading.shared.workers().should_hurry(now, reach, urgent);
+    if hurry { millis(leading.times.heartbeat / HURRY) } else { 0 }
 }
 
 /// Whether the next plan should see at once what the worker says of the servers that it needs.
@@ -172,14 +171,7 @@ fn looks(leading: &Leading, worker_id: &str, now: Instant) -> Vec<Look> {
         return Vec::new();
     }
     let connections = leading.connections.connections();
-    let look = |place: Place| match place {
-        Place::Log => Some(Look { target: None }),
-        Place::Target(target_id) => {
-            let connection = connections.values().find(|connection| connection.target_id == target_id)?;
-            Some(Look { target: Some((**connection).clone()) })
-        }
-    };
-    places.into_iter().filter_map(look).collect()
+    places.iter().filter_map(|place| look_of(place, &connections)).collect()
 }
 
 /// Answers the number of the batch that they will be committed with; `None` if there are none.

@@ -14,6 +14,9 @@ const WORKERS_MAX: usize = 10_000;
 /// With more workers than these none is asked to beat sooner: all of them would, and one of them gets a sender.
 const HURRIED_MAX: usize = 64;
 
+/// Who is asked to beat sooner beats so many times as often.
+pub(crate) const HURRY: u32 = 5;
+
 /// A lapse is forgotten after so many probations.
 const LAPSE_PROBATIONS: u32 = 100;
 
@@ -214,13 +217,18 @@ impl WorkerTable {
     }
 
     /// Whether a lease ends within `reach`, or ended as recently: senders are about to change hands.
-    pub(crate) fn change_is_near(&self, now: Instant, reach: Duration) -> bool {
+    fn change_is_near(&self, now: Instant, reach: Duration) -> bool {
         let is_near = |end: Instant| end <= now + reach && now <= end + reach;
-        self.may_hurry() && (self.expired_at.is_some_and(is_near) || self.ends().any(is_near))
+        self.expired_at.is_some_and(is_near) || self.ends().any(is_near)
+    }
+
+    /// Whether workers should beat sooner, by [`HURRY`]. `urgent`: one of them has just lost a server.
+    pub(crate) fn should_hurry(&self, now: Instant, reach: Duration, urgent: bool) -> bool {
+        self.may_hurry() && (urgent || self.change_is_near(now, reach))
     }
 
     /// Whether they are few enough to ask all of them to beat sooner.
-    pub(crate) fn may_hurry(&self) -> bool {
+    fn may_hurry(&self) -> bool {
         self.workers.len() <= HURRIED_MAX
     }
 
@@ -382,7 +390,7 @@ mod tests {
         let mut table = WorkerTable::new(LEASE, start);
         table.register("dies", Hello::default(), at(start, 5_000)).unwrap();
         table.register("lives", Hello::default(), at(start, 7_400)).unwrap();
-        let near = |table: &WorkerTable, ms| table.change_is_near(at(start, ms).0, reach);
+        let near = |table: &WorkerTable, ms| table.should_hurry(at(start, ms).0, reach, false);
         assert!(!near(&table, 7_100));
         assert!(near(&table, 7_200));
         assert_eq!(table.next_end(at(start, 7_200).0), Some(Duration::from_millis(300)));

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, SenderReport};
+use harrier_proto::harrier::v1::{
+    HeartbeatReply, HeartbeatRequest, LeaveRequest, Look, SenderPhase, SenderReport,
+};
 
 use crate::leader::simulated::{
-    Assignment, Beat, CachedDesired, Connections, Desired, Hello, Pending, Releases, Reports, WorkerTable,
-    entries, is_final,
+    Assignment, Beat, CachedDesired, Connections, Desired, HURRY, Hello, Pending, ReachTable, Releases,
+    Reports, WorkerTable, entries, is_final, look_of,
 };
 use crate::planner::{Balance, Plan, plan};
-use crate::registry::{Command, Reply, State};
+use crate::registry::{Command, Refusal, Reply, State};
 
 /// A heartbeat that was taken in and not answered yet.
 pub struct Received {
@@ -31,11 +33,34 @@ impl Received {
     }
 }
 
+/// Times of a leader.
+#[derive(Clone, Copy, Debug)]
+pub struct SimLeaderTimes {
+    /// Lease and margin.
+    pub lease_max: Duration,
+    /// As `coordinator.heartbeat_ms`.
+    pub heartbeat: Duration,
+    /// As `coordinator.plan_interval_ms`.
+    pub plan_interval: Duration,
+    /// As `coordinator.rebalance_cooldown_ms`.
+    pub cooldown: Duration,
+    /// As `coordinator.rebalance_probation_ms`.
+    pub probation: Duration,
+    /// As `coordinator.reach_grace_ms`.
+    pub reach_grace: Duration,
+    /// As `coordinator.reach_fresh_ms`.
+    pub reach_fresh: Duration,
+}
+
 /// The memory of one leader.
 pub struct SimLeader {
     begin: Instant,
+    times: SimLeaderTimes,
+    /// A plan is due then, or something has happened that it should see at once.
+    plan_at: Instant,
     workers: WorkerTable,
     releases: Releases,
+    reach: ReachTable,
     pending: Pending,
     /// The batch that is being committed.
     committing: Option<Reports>,
@@ -43,29 +68,36 @@ pub struct SimLeader {
     planned: Option<Plan>,
     proposed: Option<Plan>,
     balance: Balance,
+    balanced_at: Option<Instant>,
     desired: CachedDesired,
 }
 
 impl SimLeader {
     /// Begins to lead at `now`, in virtual time.
-    pub fn new(lease_max: Duration, probation: Duration, now: Duration) -> Self {
-        let begin = Instant::now();
+    pub fn new(times: SimLeaderTimes, now: Duration) -> Self {
+        // Things were heard of before.
+        let begin = Instant::now() + Duration::from_secs(100);
         Self {
             begin,
-            workers: WorkerTable::new(lease_max, begin + now).with_probation(probation),
-            releases: Releases::new(lease_max),
+            times,
+            plan_at: begin,
+            workers: WorkerTable::new(times.lease_max, begin + now).with_probation(times.probation),
+            releases: Releases::new(times.lease_max),
+            reach: ReachTable::new(times.reach_grace, times.reach_fresh),
             pending: Pending::default(),
             committing: None,
             committed: 0,
             planned: None,
             proposed: None,
-            balance: Balance { may_begin: true, ..Balance::default() },
+            balance: Balance::default(),
+            balanced_at: None,
             desired: CachedDesired::default(),
         }
     }
 
     /// As `sessions::register`, up to the check of leadership.
     pub fn register(&mut self, worker_id: &str, now: Duration) -> bool {
+        self.plan_at = self.begin;
         self.workers.register(worker_id, Hello::default(), (self.begin + now, millis(now))).is_ok()
     }
 
@@ -79,6 +111,10 @@ impl SimLeader {
         };
         let received = self.begin + now;
         let touched = self.workers.touch(&request.worker_id, &beat, (received, millis(now))).ok()?;
+        let news = touched.newest && self.note_sights(&request, now);
+        if touched.changed || news {
+            self.plan_at = self.begin;
+        }
         let reported =
             request.senders.iter().map(|report| (report.sender_id.clone(), report.epoch)).collect();
         let mut last_words = None;
@@ -113,6 +149,11 @@ impl SimLeader {
         if received.newest {
             self.releases.observe(&answer.expected, unchanged, &received.reported, received.received);
         }
+        let now = received.received;
+        let urgent = self.reach.is_urgent(now);
+        let hurry = self.workers.should_hurry(now, self.times.heartbeat + self.times.plan_interval, urgent);
+        let looks = self.reach.looks(&received.worker_id, now);
+        let looks: Vec<Look> = looks.iter().filter_map(|place| look_of(place, connections)).collect();
         HeartbeatReply {
             sequence: received.sequence,
             unknown_worker: !received.known,
@@ -120,8 +161,8 @@ impl SimLeader {
             unchanged,
             desired: answer.desired.unwrap_or_default(),
             horizons: answer.horizons,
-            beat_again_ms: 0,
-            looks: Vec::new(),
+            beat_again_ms: if hurry { millis(self.times.heartbeat / HURRY) } else { 0 },
+            looks,
             paces: answer.paces,
         }
     }
@@ -134,6 +175,7 @@ impl SimLeader {
 
     /// As `sessions::leave`, after the commit and the check of leadership.
     pub fn left(&mut self, worker_id: &str) {
+        self.plan_at = self.begin;
         self.workers.leave(worker_id);
     }
 
@@ -143,7 +185,28 @@ impl SimLeader {
     }
 
     fn take_reports(&mut self, worker_id: &str, reports: Vec<SenderReport>) -> Option<u64> {
-        reports.into_iter().map(|report| self.pending.put(worker_id, report)).last()
+        let mut batch = None;
+        for report in reports {
+            if report.phase() == SenderPhase::Abandoned {
+                self.releases.abandon((report.sender_id, report.epoch));
+                self.plan_at = self.begin;
+            } else {
+                batch = Some(self.pending.put(worker_id, report));
+            }
+        }
+        batch
+    }
+
+    /// As `sessions::note_sights`.
+    fn note_sights(&mut self, request: &HeartbeatRequest, now: Duration) -> bool {
+        let at = self.begin + now;
+        let changed = self.reach.put(&request.worker_id, &request.sights, (at, millis(now)));
+        changed || (request.sights.iter().any(|sight| sight.lost) && self.reach.is_urgent(at))
+    }
+
+    /// Whether it is time for a round of `assign`.
+    pub fn is_plan_due(&self, now: Duration) -> bool {
+        self.begin + now >= self.plan_at
     }
 
     /// The first part of a round of `assign`: what should change, by the state as it is now.
@@ -152,9 +215,18 @@ impl SimLeader {
             return;
         }
         let now = self.begin + now;
+        // As `assign::end_of_lease`: nobody sends in the place of a dead worker until then.
+        let end = self.workers.next_end(now).map(|left| left + Duration::from_millis(1));
+        self.plan_at = now + end.map_or(self.times.plan_interval, |end| end.min(self.times.plan_interval));
         self.workers.expire(now);
         let released = self.releases.released(state, now);
-        let liveness = self.workers.liveness(now).with_released(released);
+        // As `Leading::liveness`.
+        self.reach.retain_workers(|worker_id| self.workers.knows(worker_id));
+        let reach = self.reach.judge(now);
+        self.workers.set_cut_off(reach.cut_off(), now);
+        let liveness = self.workers.liveness(now).with_released(released).with_reach(reach);
+        let cooled_down = |at| now.saturating_duration_since(at) >= self.times.cooldown;
+        self.balance.may_begin = self.balanced_at.is_none_or(cooled_down);
         self.balance
             .under_way
             .retain(|sender_id, _| state.senders.get(sender_id).is_some_and(|sender| sender.owner.is_none()));
@@ -179,13 +251,18 @@ impl SimLeader {
     }
 
     /// Its end. `None`: nobody knows what becomes of the proposal.
-    pub fn plan_decided(&mut self, reply: Option<&Reply>) {
+    pub fn plan_decided(&mut self, reply: Option<&Reply>, now: Duration) {
         let Some(plan) = self.proposed.take() else { return };
         if reply.is_some() {
             self.workers.unfence();
         }
-        if reply == Some(&Reply::Done) {
-            self.balance.under_way.extend(plan.balanced);
+        match reply {
+            Some(Reply::Done) if !plan.balanced.is_empty() => {
+                self.balanced_at = Some(self.begin + now);
+                self.balance.under_way.extend(plan.balanced);
+            }
+            Some(Reply::Refused(Refusal::Stale)) => self.plan_at = self.begin,
+            _ => {}
         }
     }
 

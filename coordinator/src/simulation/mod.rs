@@ -4,5 +4,5 @@
 mod leader;
 mod setup;
 
-pub use leader::{Received, SimLeader};
+pub use leader::{Received, SimLeader, SimLeaderTimes};
 pub use setup::{connections, create_task, map_collection};

@@ -65,8 +65,9 @@ pub fn map_collection(
     }
 }
 
-/// What workers are told of the tasks' targets.
-pub fn connections(task_ids: &[String]) -> Connections {
-    let connection = |task_id: &String| (task_id.clone(), Arc::new(TargetConnection::default()));
-    task_ids.iter().map(connection).collect()
+/// What workers are told of the targets of tasks, by the task.
+pub fn connections(tasks: impl IntoIterator<Item = (String, String)>) -> Connections {
+    let connection =
+        |target_id: String| Arc::new(TargetConnection { target_id, ..TargetConnection::default() });
+    tasks.into_iter().map(|(task_id, target_id)| (task_id, connection(target_id))).collect()
 }

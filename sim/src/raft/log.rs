@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harrier_coordinator::registry::{Entry, State};
 
-use super::{ENTRIES_MAX, Message, Node};
+use super::{Message, Node};
 
 /// Entries that stay behind a snapshot.
 const KEPT: u64 = 10;
@@ -96,7 +96,8 @@ impl Log {
 
     /// A snapshot of everything up to `index`, taken here.
     pub(crate) fn compact(&mut self, index: u64, state: State) {
-        let Some(term) = self.term_at(index) else { return };
+        // What others have decided may not be on this disk yet.
+        let Some(term) = self.term_at(index).filter(|_| index <= self.synced) else { return };
         self.snapshot = Arc::new(Snapshot { index, term, state });
         let first = self.first.max((index + 1).saturating_sub(KEPT));
         self.entries.drain(..usize::try_from(first - self.first).unwrap());
@@ -114,7 +115,7 @@ impl Log {
         let Some(previous_term) = self.term_at(next - 1).filter(|_| next >= self.first) else {
             return Message::Install { term, leader, snapshot: self.snapshot.clone(), round };
         };
-        let to = (self.last().1 + 1).min(next + ENTRIES_MAX);
+        let to = (self.last().1 + 1).min(next + node.habits.entries_max);
         let entries = (next..to).filter_map(|index| self.get(index).cloned()).collect();
         Message::Append {
             term,

@@ -23,11 +23,26 @@ pub(crate) type NodeId = usize;
 
 /// Members of the group.
 pub(crate) const NODES: usize = 3;
-/// Between two messages of a leader, in milliseconds.
-const BEAT_MS: u64 = 40;
-const ELECTION_MS: u64 = 200;
-/// Entries of one message.
-const ENTRIES_MAX: u64 = 20;
+/// Between two messages of a leader, in milliseconds: as elsewhere, times are a third of the product's.
+const BEAT_MS: u64 = 60;
+const ELECTION_MS_MIN: u64 = 130;
+const ELECTION_MS_MAX: u64 = 230;
+
+/// What a member's machine is like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// The longest that it takes to sync, in milliseconds.
+    sync_ms_max: u64,
+    /// Entries of one message.
+    entries_max: u64,
+}
+
+impl Habits {
+    pub(crate) fn draw(random: &mut Random) -> [Self; NODES] {
+        let entries_max = [5, 20, 20, 20][random.index(4)];
+        std::array::from_fn(|_| Self { sync_ms_max: [8, 8, 8, 40][random.index(4)], entries_max })
+    }
+}
 
 enum Role {
     Follower,
@@ -50,6 +65,7 @@ struct Leading {
 /// One member.
 pub(crate) struct Node {
     id: NodeId,
+    habits: Habits,
     // On disk, as the log is.
     term: u64,
     voted: Option<NodeId>,
@@ -69,9 +85,10 @@ pub(crate) struct Node {
 pub(crate) type Out = Vec<(NodeId, Message)>;
 
 impl Node {
-    pub(crate) fn new(id: NodeId, snapshot: Arc<Snapshot>) -> Self {
+    pub(crate) fn new(id: NodeId, snapshot: Arc<Snapshot>, habits: Habits) -> Self {
         Self {
             id,
+            habits,
             term: snapshot.term,
             voted: None,
             commit: snapshot.index,
@@ -89,9 +106,8 @@ impl Node {
     pub(crate) fn crash(&mut self, now_ms: u64, random: &mut Random) {
         self.log.crash();
         self.role = Role::Follower;
-        self.leader = None;
+        self.forget_leader();
         self.commit = self.log.snapshot.index;
-        self.agreed = 0;
         self.sync_at_ms = None;
         self.wait_for_leader(now_ms, random);
     }
@@ -114,7 +130,7 @@ impl Node {
     }
 
     fn wait_for_leader(&mut self, now_ms: u64, random: &mut Random) {
-        self.election_at_ms = now_ms + ELECTION_MS + random.below(ELECTION_MS);
+        self.election_at_ms = now_ms + ELECTION_MS_MIN + random.below(ELECTION_MS_MAX - ELECTION_MS_MIN);
     }
 
     /// What is due.
@@ -158,7 +174,7 @@ impl Node {
     fn stand_for_election(&mut self, now_ms: u64, random: &mut Random, out: &mut Out) {
         self.term += 1;
         self.voted = Some(self.id);
-        self.leader = None;
+        self.forget_leader();
         self.role = Role::Candidate([self.id].into());
         self.wait_for_leader(now_ms, random);
         let vote = Message::Vote { term: self.term, candidate: self.id, last: self.log.last() };
@@ -210,7 +226,8 @@ impl Node {
     }
 
     fn begin_sync(&mut self, now_ms: u64, random: &mut Random) {
-        self.sync_at_ms.get_or_insert(now_ms + random.below(8));
+        let takes_ms = random.below(self.habits.sync_ms_max);
+        self.sync_at_ms.get_or_insert(now_ms + takes_ms);
     }
 
     fn advance_commit(&mut self) {
@@ -226,11 +243,16 @@ impl Node {
         if term > self.term {
             self.term = term;
             self.voted = None;
-            self.agreed = 0;
-            self.leader = None;
-            self.answered_round = 0;
+            self.forget_leader();
         }
         self.role = Role::Follower;
+    }
+
+    /// What is known of a leader's log and rounds says nothing of the next one's.
+    const fn forget_leader(&mut self) {
+        self.leader = None;
+        self.agreed = 0;
+        self.answered_round = 0;
     }
 }
 

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use harrier_coordinator::registry::{Command, Entry, State};
 
-use super::{Message, NODES, Node, NodeId, Snapshot};
+use super::{Habits, Message, NODES, Node, NodeId, Snapshot};
 use crate::random::Random;
+
+/// `HARRIER_SIM_RAFT_SEEDS` sets another number.
+const SEEDS: u64 = 200;
 
 /// Whoever decides an entry first; everybody else has to decide the same.
 struct Group {
@@ -19,8 +22,11 @@ struct Group {
 impl Group {
     fn new(seed: u64) -> Self {
         let snapshot = Arc::new(Snapshot { index: 0, term: 0, state: State::default() });
-        let nodes = (0..NODES).map(|id| Node::new(id, snapshot.clone())).collect();
-        Self { nodes, mail: Vec::new(), decided: Vec::new(), random: Random::new(seed), now_ms: 0 }
+        let mut random = Random::new(seed);
+        let entries_max = 1 + random.below(4);
+        let habits = Habits::draw(&mut random).map(|habits| Habits { entries_max, ..habits });
+        let nodes = (0..NODES).map(|id| Node::new(id, snapshot.clone(), habits[id])).collect();
+        Self { nodes, mail: Vec::new(), decided: Vec::new(), random, now_ms: 0 }
     }
 
     fn step(&mut self, loss: u64) {
@@ -40,6 +46,11 @@ impl Group {
             }
             let out = self.nodes[to].receive(message, self.now_ms, &mut self.random);
             self.mail.extend(out);
+            self.check();
+            // Whatever it has just promised, it has to keep.
+            if loss > 0 && self.random.below(100) == 0 {
+                self.nodes[to].crash(self.now_ms, &mut self.random);
+            }
         }
         self.check();
     }
@@ -73,7 +84,8 @@ impl Group {
 
 #[test]
 fn what_is_decided_stays_decided_through_crashes_and_losses() {
-    for seed in 0..60 {
+    let seeds = std::env::var("HARRIER_SIM_RAFT_SEEDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..seeds.unwrap_or(SEEDS) {
         let mut group = Group::new(seed);
         for round in 0..600 {
             let loss = [0, 10, 60][(round / 100) % 3];
@@ -90,7 +102,7 @@ fn what_is_decided_stays_decided_through_crashes_and_losses() {
                 group.nodes[id].log.compact(index, State::default());
             }
         }
-        for _ in 0..200 {
+        for _ in 0..2_000 {
             group.step(0);
         }
         assert!(group.decided.len() > 5, "seed {seed}: only {} entries", group.decided.len());

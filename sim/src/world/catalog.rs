@@ -73,14 +73,15 @@ impl Catalog {
                 });
             }
         }
-        let tasks: Vec<String> = (0..channels.len()).map(|number| format!("task{number}")).collect();
+        let tasks = known.iter().map(|known| (known.task_id.clone(), known.target_id.clone()));
+        let connections = connections(tasks);
         let changes = known.iter().flat_map(|known| {
             let partitions = known.partitions_from_ms.iter().map(|from_ms| known.shown_from_ms.max(*from_ms));
             partitions.chain([known.shown_from_ms]).chain(known.dropped_from_ms)
         });
         let living = known.iter().filter(|known| known.dropped_from_ms.is_none());
         let living = living.map(|known| ((known.target_id.clone(), known.name.clone()), known.created_ts));
-        Self { connections: connections(&tasks), changes: changes.collect(), living: living.collect(), known }
+        Self { connections, changes: changes.collect(), living: living.collect(), known }
     }
 
     /// The targets, empty.

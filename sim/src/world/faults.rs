@@ -3,7 +3,7 @@
 use harrier_worker::simulation::SimChannel;
 
 use super::World;
-use crate::raft::NODES;
+use crate::raft::{Message, NODES};
 use crate::random::Random;
 
 /// How bad a history is. Percentages are per letter or call, of faults per mille and step.
@@ -14,6 +14,12 @@ pub(super) struct Weather {
     pub(super) delay: u64,
     pub(super) calls: u64,
     faults: u64,
+    /// Messages and steps are quick: what is slow hides what comes too soon.
+    quick: bool,
+    /// How often a member dies right after a word, per mille and word.
+    deaths: u64,
+    /// One worker stays cut off from something for ever.
+    lasting_cut: bool,
     /// How often the targets seal segments, per mille and step.
     seals: u64,
     /// How long after the last fault calls of before are still executed.
@@ -32,6 +38,9 @@ impl Weather {
             delay: [0, 3, 15][random.index(3)],
             calls: [1, 4, 12][random.index(3)],
             faults: [3, 12, 35][random.index(3)],
+            quick: random.chance(8),
+            deaths: [0, 0, 1, 4][random.index(4)],
+            lasting_cut: random.chance(8),
             seals: [0, 3, 15][random.index(3)],
             late_in_calm_ms: if random.below(PATIENT) == 0 { 45_000 } else { 2_000 },
         }
@@ -44,6 +53,35 @@ impl Weather {
 
     pub(super) const fn is_bad(&self) -> bool {
         !self.calm
+    }
+
+    /// The longest step, in milliseconds.
+    pub(super) const fn step_ms(&self) -> u64 {
+        match (self.calm, self.quick) {
+            (false, true) => 4,
+            (false, false) => 20,
+            (true, _) => 40,
+        }
+    }
+
+    /// The longest way of a letter at most times, in milliseconds.
+    pub(super) const fn letter_delay_ms(&self) -> u64 {
+        if self.quick { 2 } else { 15 }
+    }
+
+    /// And of one between coordinators.
+    pub(super) const fn member_delay_ms(&self) -> u64 {
+        if self.quick { 1 } else { 8 }
+    }
+
+    /// How often a member dies right after it has said this, per mille.
+    pub(super) const fn death_after(&self, word: &Message) -> u64 {
+        match word {
+            _ if self.calm => 0,
+            Message::Voted { granted: true, .. } => 10 * self.deaths,
+            Message::Answer { matched: Ok(_), .. } => self.deaths,
+            _ => 0,
+        }
     }
 }
 
@@ -68,7 +106,7 @@ impl World {
         let short_ms = self.random.below(400);
         let long_ms = self.random.below(2_500);
         let duration_ms = if self.random.chance(50) { short_ms } else { long_ms };
-        let fault = self.random.below(19);
+        let fault = self.random.below(22);
         let coordinator = self.any_coordinator();
         let other = (coordinator + 1 + self.random.index(NODES - 1)) % NODES;
         self.counts.faults += 1;
@@ -76,7 +114,7 @@ impl World {
         match fault {
             0 | 1 => self.kill(index, duration_ms),
             2 | 3 => self.processes[index].frozen_until_ms = self.now_ms + duration_ms,
-            4 => self.processes[index].cut_until_ms = self.now_ms + duration_ms,
+            4 => self.processes[index].coordinators.begin(self.now_ms, duration_ms),
             5 => self.terminate(index),
             6 | 7 => self.crash(coordinator, duration_ms),
             8 => self.group.nodes[coordinator].frozen_until_ms = self.now_ms + duration_ms,
@@ -96,10 +134,21 @@ impl World {
                 let wall_off_ms = self.random.below(4_000).cast_signed() - 2_000;
                 self.processes[index].set_wall_off_ms(wall_off_ms);
             }
-            14 => self.processes[index].target_cut_until_ms = self.now_ms + duration_ms,
-            15 => self.processes[index].log_cut_until_ms = self.now_ms + duration_ms,
+            14 => {
+                self.processes[index].one_way = self.random.chance(30);
+                self.processes[index].targets.begin(self.now_ms, duration_ms);
+            }
+            15 => self.processes[index].logs.begin(self.now_ms, duration_ms),
             16 => drop(self.any_channel().flush()),
             17 => self.any_channel().restart(),
+            18 => self.processes[index].coordinators.flap(self.now_ms, &mut self.random),
+            // The power fails.
+            19 => (0..NODES).for_each(|id| self.crash(id, short_ms)),
+            20 => {
+                // Long enough to be seen.
+                self.processes[index].one_way = self.random.chance(30);
+                self.processes[index].targets.begin(self.now_ms, 600 + long_ms);
+            }
             _ => {
                 let forward_ms = self.random.below(1_500);
                 self.any_channel().put_clock_forward(forward_ms);
@@ -124,9 +173,16 @@ impl World {
         for process in &mut self.processes {
             process.frozen_until_ms = process.frozen_until_ms.min(self.now_ms);
             process.dead_until_ms = process.dead_until_ms.min(self.now_ms);
-            process.cut_until_ms = 0;
-            process.target_cut_until_ms = 0;
-            process.log_cut_until_ms = 0;
+            process.coordinators.end();
+            process.targets.end();
+            process.logs.end();
+        }
+        if self.weather.lasting_cut {
+            let index = self.random.index(self.processes.len());
+            let process = &mut self.processes[index];
+            process.one_way = self.random.chance(30);
+            let way = if self.random.chance(60) { &mut process.targets } else { &mut process.logs };
+            way.begin(self.now_ms, u64::MAX);
         }
         for node in &mut self.group.nodes {
             node.frozen_until_ms = 0;

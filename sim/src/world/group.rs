@@ -12,7 +12,8 @@ use super::World;
 use super::mail::Letter;
 use super::tenure::Tenure;
 use super::verdict::Promises;
-use crate::raft::{Logged, Message, NODES, Node, NodeId, Out, Snapshot};
+use crate::raft::{Habits, Logged, Message, NODES, Node, NodeId, Out, Snapshot};
+use crate::random::Random;
 
 /// Entries between two snapshots of a member.
 const SNAPSHOT_ENTRIES: u64 = 60;
@@ -58,6 +59,27 @@ pub(super) struct Coordinator {
     inbox: Vec<Letter>,
 }
 
+/// What the members' machines are like.
+pub(super) struct Members {
+    speeds: [u64; NODES],
+    habits: [Habits; NODES],
+}
+
+impl Members {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        Self { speeds: std::array::from_fn(|_| clock_speed(random)), habits: Habits::draw(random) }
+    }
+}
+
+/// Of a clock, in percent. Extremes are what leases have to stand.
+pub(super) fn clock_speed(random: &mut Random) -> u64 {
+    match random.below(4) {
+        0 => 90,
+        1 => 110,
+        _ => 90 + random.below(21),
+    }
+}
+
 /// All of them.
 pub(super) struct Group {
     /// As it was decided.
@@ -72,10 +94,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Group {
     /// A group that begins with a snapshot.
-    pub(super) fn new(speeds: [u64; NODES], first: Snapshot) -> Self {
+    pub(super) fn new(members: &Members, first: Snapshot) -> Self {
         let first = Arc::new(first);
-        let nodes = speeds.iter().enumerate().map(|(id, speed)| Coordinator {
-            raft: Node::new(id, first.clone()),
+        let nodes = members.speeds.iter().enumerate().map(|(id, speed)| Coordinator {
+            raft: Node::new(id, first.clone(), members.habits[id]),
             state: Arc::new(Mutex::new(first.state.clone())),
             applied: first.index,
             proposals: BTreeMap::new(),
@@ -153,7 +175,13 @@ impl World {
 
     pub(super) fn on_member(&mut self, id: NodeId, message: Message) {
         let out = self.group.nodes[id].raft.receive(message, self.now_ms, &mut self.random);
+        let risk = out.iter().map(|(_, answer)| self.weather.death_after(answer)).max().unwrap_or(0);
         self.send_to_members(id, out);
+        // Whatever it has just promised, it has to keep.
+        if risk > 0 && self.random.below(1_000) < risk {
+            let for_ms = self.random.below(60);
+            self.crash(id, for_ms);
+        }
     }
 
     pub(super) fn send_to_members(&mut self, from: NodeId, out: Out) {
@@ -167,7 +195,8 @@ impl World {
                 self.mail.post(again_ms, Letter::Member { to, message: Box::new(message.clone()) });
             }
             let slow = self.weather.is_bad() && self.random.chance(self.weather.delay);
-            let delay_ms = if slow { self.random.below(400) } else { 1 + self.random.below(8) };
+            let fast_ms = self.weather.member_delay_ms();
+            let delay_ms = self.random.below(if slow { 400 } else { fast_ms }) + u64::from(!slow);
             self.mail.post(self.now_ms + delay_ms, Letter::Member { to, message: Box::new(message) });
         }
     }
@@ -260,11 +289,12 @@ impl World {
 
     /// What became of a proposal. `None`: nobody knows.
     fn decide(&mut self, id: NodeId, purpose: Purpose, reply: Option<Reply>) {
+        let now = self.clock_of(id);
         let tenure = self.group.nodes[id].tenure.as_mut();
         match (purpose, reply) {
             (Purpose::Plan, reply) => {
                 if let Some(tenure) = tenure {
-                    tenure.leader.plan_decided(reply.as_ref());
+                    tenure.leader.plan_decided(reply.as_ref(), now);
                 }
             }
             (Purpose::BatchEnd, reply) => {

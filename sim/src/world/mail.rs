@@ -7,6 +7,7 @@ use harrier_worker::simulation::{Answer, Call};
 
 use super::World;
 use super::port::TargetCall;
+use super::process::Process;
 use crate::raft::{Message, NodeId};
 
 /// One letter. `to` is a coordinator; workers get theirs by their id.
@@ -68,6 +69,8 @@ pub(super) enum Letter {
         call: Box<Call>,
         count: usize,
         answers: bool,
+        /// Owners and unknown outcomes of its sender when it was made.
+        openings: u32,
     },
     /// A call that everybody has given up is executed, from one message to another.
     ExecuteLate {
@@ -108,6 +111,11 @@ impl Mail {
         (first.key().0 <= now_ms).then(|| first.remove())
     }
 
+    /// The operator may still change something.
+    pub(super) fn any_request(&self) -> bool {
+        self.letters.values().any(|letter| matches!(letter, Letter::Request { .. }))
+    }
+
     /// The coordinators are no longer there.
     pub(super) fn return_to_senders(&mut self) {
         self.letters.retain(|_, letter| letter.coordinator().is_none());
@@ -143,8 +151,8 @@ impl World {
                 Letter::NotLeader { worker_id, attempt, leader } => {
                     self.on_not_leader(&worker_id, attempt, leader);
                 }
-                Letter::Execute { from, call, count, answers } => {
-                    self.on_execute(from, &call, count, answers);
+                Letter::Execute { from, call, count, answers, openings } => {
+                    self.on_execute(from, &call, count, (answers, openings));
                 }
                 Letter::ExecuteLate { call, from, to, openings } => {
                     self.on_execute_late(&call, from, to, openings);
@@ -159,8 +167,8 @@ impl World {
     /// Sends between a worker and the coordinators: late, lost or twice, if the weather is bad. `worker_id` is the end
     /// that may be cut off.
     pub(super) fn send(&mut self, worker_id: &str, letter: Letter) {
-        let cut =
-            self.processes.iter().any(|process| process.is(worker_id) && process.cut_until_ms > self.now_ms);
+        let is_cut = |process: &Process| process.is(worker_id) && !process.coordinators.is_open(self.now_ms);
+        let cut = self.processes.iter().any(is_cut);
         if cut || (self.weather.is_bad() && self.random.chance(self.weather.loss)) {
             return;
         }
@@ -174,7 +182,7 @@ impl World {
             let latest_ms = if self.random.chance(10) { 6_000 } else { 900 };
             self.random.below(latest_ms)
         } else {
-            1 + self.random.below(15)
+            1 + self.random.below(self.weather.letter_delay_ms())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The loop: time goes on, mail arrives, faults happen; then everything calms down and must come to rest.
 
 mod catalog;
+mod cuts;
 mod ddl;
 mod faults;
 mod group;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harrier_coordinator::registry::State;
+use harrier_coordinator::simulation::SimLeaderTimes;
 use harrier_worker::simulation::{SimChannel, SimTimes};
 use tokio::runtime::Runtime;
 
@@ -26,7 +28,7 @@ use crate::raft::{NODES, Snapshot};
 use crate::random::Random;
 use catalog::Catalog;
 use faults::Weather;
-use group::Group;
+use group::{Group, Members};
 use mail::Mail;
 use operator::Operator;
 use process::Process;
@@ -37,11 +39,19 @@ use targets::Targets;
 const HEARTBEAT_MS: u64 = 100;
 const LEASE_MS: u64 = 600;
 const LEASE_MARGIN_MS: u64 = 150;
-const PROBATION_MS: u64 = 500;
-const PLAN_MS: u64 = 50;
 const COMMIT_MS: u64 = 80;
 /// What is too late for a registration or heartbeat.
 const CALL_MS: u64 = LEASE_MS / 3;
+
+const LEADER_TIMES: SimLeaderTimes = SimLeaderTimes {
+    lease_max: Duration::from_millis(LEASE_MS + LEASE_MARGIN_MS),
+    heartbeat: Duration::from_millis(HEARTBEAT_MS),
+    plan_interval: Duration::from_millis(35),
+    cooldown: Duration::from_millis(350),
+    probation: Duration::from_millis(500),
+    reach_grace: Duration::from_millis(100),
+    reach_fresh: Duration::from_secs(1),
+};
 
 const FOREIGN_GRACE_MS: u64 = 700;
 const SETTLE_MS: u64 = 150;
@@ -101,7 +111,8 @@ impl World {
             .collect();
         let begin_ms = channels.values().map(SimChannel::begin_ms).min().unwrap();
         let times = SimTimes {
-            call_timeout_ms: 400,
+            // Shorter than a lease, or like the product's.
+            call_timeout_ms: [400, 1_600][random.index(2)],
             target_settle_ms: SETTLE_MS,
             foreign_grace_ms: FOREIGN_GRACE_MS,
             target_clock_interval_ms: 1_500,
@@ -112,6 +123,9 @@ impl World {
             call_bytes_min: 100,
             call_patient_bytes_max: [250, 1 << 20][random.index(2)],
             call_quick_ms: 150,
+            reach_silence_ms: 230,
+            reach_probe_timeout_ms: 230,
+            reach_probe_interval_ms: 330,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let tasks_of_leaders =
@@ -119,12 +133,12 @@ impl World {
         let catalog = Catalog::new(&channels, &mut random, duration_ms, begin_ms);
         let tasks: BTreeSet<(String, String)> =
             catalog.known.iter().map(|known| (known.task_id.clone(), known.target_id.clone())).collect();
-        let speeds = std::array::from_fn(|_: usize| 90 + random.below(21));
+        let members = Members::draw(&mut random);
         let first = Snapshot { index: 0, term: 0, state: State::default() };
         let targets = Targets::new(channels, catalog.targets());
         let mut world = Self {
             weather: Weather::new(&mut random, duration_ms),
-            group: Group::new(speeds, first),
+            group: Group::new(&members, first),
             acknowledged_index: 0,
             reads: 0,
             operator: Operator::new(&tasks, &mut random, duration_ms),
@@ -193,6 +207,7 @@ impl World {
             decided: self.counts.decided + self.group.decided_count(),
             calls: self.targets.calls(),
             late_calls: self.targets.late_calls,
+            abandoned: self.targets.abandoned_count(),
             digest: self.random.next(),
             ..self.counts.clone()
         }
@@ -200,7 +215,7 @@ impl World {
 
     /// A few milliseconds, and what is due in them.
     fn step(&mut self) {
-        let passed_ms = 1 + self.random.below(if self.weather.is_bad() { 20 } else { 40 });
+        let passed_ms = 1 + self.random.below(self.weather.step_ms());
         self.now_ms += passed_ms;
         self.drop_at_source();
         self.deliver_mail();

@@ -1,8 +1,10 @@
 //! Worker processes: their loop, and what becomes of them.
 
-use harrier_proto::harrier::v1::{HeartbeatReply, RegisterReply, SourceLog};
+use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, RegisterReply, SourceLog};
 use harrier_worker::simulation::{Answer, Beat, SimWorker, WorkerClock};
 
+use super::cuts::Cut;
+use super::group::clock_speed;
 use super::mail::Letter;
 use super::targets::Wire;
 use super::{CALL_MS, HEARTBEAT_MS, LEASE_MS, World};
@@ -18,12 +20,14 @@ pub(super) struct Process {
     pub(super) worker: SimWorker,
     /// Not scheduled (SIGSTOP, a sleeping machine) until then.
     pub(super) frozen_until_ms: u64,
-    /// Nothing passes between it and the coordinators until then.
-    pub(super) cut_until_ms: u64,
-    /// Nor between it and the targets.
-    pub(super) target_cut_until_ms: u64,
-    /// Nor between it and the source's logs.
-    pub(super) log_cut_until_ms: u64,
+    /// The ways to the coordinators, ...
+    pub(super) coordinators: Cut,
+    /// ... the targets, ...
+    pub(super) targets: Cut,
+    /// (which may be cut one way: calls get there, and answers do not come back)
+    pub(super) one_way: bool,
+    /// ... and the source's logs.
+    pub(super) logs: Cut,
     /// It is not there until then.
     pub(super) dead_until_ms: u64,
     pub(super) draining: bool,
@@ -66,6 +70,11 @@ impl Process {
         self.worker.id() == worker_id
     }
 
+    /// It cannot do anything for a sender.
+    pub(super) fn is_cut_off(&self, now_ms: u64) -> bool {
+        !self.targets.is_open(now_ms) || !self.logs.is_open(now_ms)
+    }
+
     pub(super) const fn set_wall_off_ms(&mut self, wall_off_ms: i64) {
         self.wall_off_ms = wall_off_ms;
     }
@@ -85,12 +94,13 @@ impl World {
             number: self.names,
             worker,
             frozen_until_ms: 0,
-            cut_until_ms: 0,
-            target_cut_until_ms: 0,
-            log_cut_until_ms: 0,
+            coordinators: Cut::default(),
+            targets: Cut::default(),
+            one_way: false,
+            logs: Cut::default(),
             dead_until_ms: 0,
             draining: false,
-            speed: 90 + self.random.below(21),
+            speed: clock_speed(&mut self.random),
             wall_off_ms: self.random.below(200).cast_signed() - 100,
             booted_ms: self.now_ms,
             next_beat_ms: self.now_ms,
@@ -131,11 +141,12 @@ impl World {
         self.talk(index, clock);
         let process = &mut self.processes[index];
         let before = process.worker.sender_count();
-        let reads = self.now_ms >= process.log_cut_until_ms;
+        let reads = process.logs.is_open(self.now_ms);
         let mut wire = Wire::new(&mut self.targets, &mut self.random, reads);
         process.worker.turn(clock, &mut wire);
         let calls = wire.into_calls();
-        if process.worker.sender_count() < before {
+        let news = process.worker.has_news();
+        if process.worker.sender_count() < before || news {
             // A last word is what another worker may be waiting for.
             process.next_beat_ms = self.now_ms;
         }
@@ -196,7 +207,9 @@ impl World {
         let letter = match &what {
             Asked::Registration => Letter::Register { to, worker_id: worker_id.clone(), attempt },
             Asked::Heartbeat(beat) => {
-                Letter::Heartbeat { to, request: Box::new(beat.request.clone()), attempt }
+                let sights = process.worker.sights(clock);
+                let request = Box::new(HeartbeatRequest { sights, ..beat.request.clone() });
+                Letter::Heartbeat { to, request, attempt }
             }
             Asked::Goodbye => match process.worker.leave(clock) {
                 Some(request) => Letter::Leave { to, request: Box::new(request), attempt },
@@ -222,10 +235,14 @@ impl World {
 
     /// For whoever made the call.
     pub(super) fn on_executed(&mut self, from: u64, call_id: u64, answer: Answer) {
-        if let Some(process) = self.processes.iter_mut().find(|process| process.number == from)
-            && process.target_cut_until_ms <= self.now_ms
-        {
-            process.inbox.push(Inbox::Executed(call_id, answer));
+        let Some(process) = self.processes.iter_mut().find(|process| process.number == from) else { return };
+        match process.targets.until(self.now_ms) {
+            None => process.inbox.push(Inbox::Executed(call_id, answer)),
+            // It may be sent again and again until then.
+            Some(open_ms) if self.random.chance(50) => {
+                self.mail.post(open_ms, Letter::Executed { to: from, call_id, answer });
+            }
+            Some(_) => {}
         }
     }
 
@@ -269,7 +286,7 @@ impl World {
             }
             (Inbox::Answer(_, reply), Asked::Heartbeat(beat)) => {
                 process.worker.take_answer(clock, attempt.sent, &beat, reply);
-                process.next_beat_ms = now_ms + HEARTBEAT_MS;
+                process.next_beat_ms = now_ms + process.worker.pause_ms();
             }
             (Inbox::Left(_), Asked::Goodbye) => self.kill(index, 100),
             _ => {}

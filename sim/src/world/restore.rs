@@ -6,7 +6,7 @@ use harrier_coordinator::registry::{Restored, State, restored};
 use harrier_milvus::tso::Timestamp;
 
 use super::World;
-use super::group::Group;
+use super::group::{Group, Members};
 use crate::raft::{NODES, Snapshot};
 use crate::random::Random;
 
@@ -55,6 +55,10 @@ impl Disaster {
 impl World {
     /// Loses everything that the coordinators had, once a backup is there.
     pub(super) fn lose_coordinators(&mut self) {
+        if self.group.nodes.iter().all(|node| node.tenure.is_none()) {
+            // Before anybody can take them for copies of what has their names by now.
+            self.drop_orphans();
+        }
         if self.now_ms < self.disaster.lost_at_ms {
             return;
         }
@@ -71,9 +75,9 @@ impl World {
         self.counts.decided += self.group.decided_count();
         self.targets.former_horizons(&self.group.state);
         self.operator.begin_again(&state, self.now_ms);
-        let speeds = std::array::from_fn(|_: usize| 90 + self.random.below(21));
+        let members = Members::draw(&mut self.random);
         // As `raft::restore` begins: one entry stands for everything before.
-        self.group = Group::new(speeds, Snapshot { index: 1, term: 1, state });
+        self.group = Group::new(&members, Snapshot { index: 1, term: 1, state });
         self.acknowledged_index = 1;
         self.mail.return_to_senders();
         let back_ms = self.now_ms + self.random.below(2_000);

@@ -1,6 +1,6 @@
 //! Calls on their way to the targets, and what the targets do with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harrier_coordinator::registry::State;
 use harrier_proto::milvus::ReplicateMessageRequest;
@@ -38,6 +38,8 @@ pub(super) struct Targets {
     pub(super) channels: BTreeMap<String, SimChannel>,
     pub(super) catalogs: BTreeMap<String, Ddl>,
     writers: BTreeMap<String, Writer>,
+    /// Senders that have ended without waiting for what they had on its way, and their epochs.
+    abandoned: BTreeSet<(String, u64)>,
     /// What senders were granted by coordinators that are gone.
     former_horizons: BTreeMap<String, u64>,
     calls: u64,
@@ -53,6 +55,7 @@ impl Targets {
             channels,
             catalogs,
             writers: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
             former_horizons: BTreeMap::new(),
             calls: 0,
             gone_until_ms: 0,
@@ -62,6 +65,10 @@ impl Targets {
 
     pub(super) const fn calls(&self) -> u64 {
         self.calls
+    }
+
+    pub(super) fn abandoned_count(&self) -> u64 {
+        self.abandoned.len() as u64
     }
 
     /// The coordinators that granted these are gone, and what was granted is not.
@@ -101,6 +108,10 @@ impl Network for Wire<'_> {
         self.targets.channels.get(sender_id).filter(|_| self.reads)
     }
 
+    fn reaches_log(&self) -> bool {
+        self.reads
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.random.below(bound)
     }
@@ -111,14 +122,22 @@ impl Network for Wire<'_> {
         self.calls.push(Call { id, ..call });
         id
     }
+
+    fn abandoned(&mut self, sender_id: &str, epoch: u64) {
+        self.targets.abandoned.insert((sender_id.to_owned(), epoch));
+    }
 }
 
 impl World {
     /// A call leaves the worker: what becomes of it is decided here.
     pub(super) fn dispatch(&mut self, process: usize, call: Call) {
         let messages = call.messages().map_or(0, |request| request.msgs.len());
-        let Process { number: from, target_cut_until_ms, .. } = self.processes[process];
-        let gone = self.now_ms < self.targets.gone_until_ms.max(target_cut_until_ms);
+        let Process { number: from, targets: way, .. } = &self.processes[process];
+        let from = *from;
+        if let Some(open_ms) = way.until(self.now_ms) {
+            return self.dispatch_cut(process, call, open_ms);
+        }
+        let gone = self.now_ms < self.targets.gone_until_ms;
         let bad = self.weather.is_bad() && self.random.chance(self.weather.calls);
         let mut at_ms = self.now_ms + self.random.below(10);
         let (mut count, mut answers) = (messages, true);
@@ -136,7 +155,8 @@ impl World {
             self.note_opening(&call);
             answers = self.random.chance(30);
             // The latest that a new owner waits for: the end of the call, and the time to settle.
-            at_ms += self.random.below(call.timeout_ms + EXECUTION_MS);
+            let longest_ms = call.timeout_ms + EXECUTION_MS;
+            at_ms += if self.random.chance(20) { longest_ms } else { self.random.below(longest_ms) };
             if !answers && self.random.chance(50) {
                 count = self.random.index(messages + 1);
             }
@@ -144,7 +164,35 @@ impl World {
                 self.execute_late(&call, count);
             }
         }
-        self.mail.post(at_ms, Letter::Execute { from, call: Box::new(call), count, answers });
+        let openings = self.openings(&call);
+        self.mail.post(at_ms, Letter::Execute { from, call: Box::new(call), count, answers, openings });
+    }
+
+    /// A call of a worker that is cut off from the targets. Cut one way, its answer does not come back. Else it is held,
+    /// and arrives when the way is open again, if it was not lost with its connection.
+    fn dispatch_cut(&mut self, process: usize, call: Call, open_ms: u64) {
+        let messages = call.messages().map_or(0, |request| request.msgs.len());
+        let Process { number: from, one_way, .. } = self.processes[process];
+        self.note_opening(&call);
+        let openings = self.openings(&call);
+        let arrives_ms = if one_way { self.now_ms } else { open_ms };
+        if arrives_ms < self.now_ms + call.timeout_ms {
+            if one_way || self.random.chance(50) {
+                let at_ms = arrives_ms + self.random.below(10);
+                let call = Box::new(call);
+                let letter = Letter::Execute { from, call, count: messages, answers: true, openings };
+                self.mail.post(at_ms, letter);
+            }
+        } else if self.weather.is_bad() && messages > 0 && self.random.chance(50) {
+            let given_up_ms = self.now_ms + call.timeout_ms + EXECUTION_MS;
+            let at_ms = open_ms.min(self.weather.late_until_ms()).max(given_up_ms);
+            let call = Box::new(call);
+            self.mail.post(at_ms, Letter::ExecuteLate { call, from: 0, to: messages, openings });
+        }
+    }
+
+    fn openings(&self, call: &Call) -> u32 {
+        self.targets.writers.get(&call.sender_id).map_or(0, |writer| writer.openings)
     }
 
     /// What was not executed in time is executed when everybody has given it up; or all of it, once more.
@@ -159,7 +207,7 @@ impl World {
         let given_up_ms = self.now_ms + call.timeout_ms + EXECUTION_MS;
         let late_ms = [LATE_SOON_MS, LATE_SOON_MS, 4 * LATE_SOON_MS, LATE_MS][self.random.index(4)];
         let at_ms = self.late_ms(given_up_ms, late_ms);
-        let openings = self.targets.writers.get(&call.sender_id).map_or(0, |writer| writer.openings);
+        let openings = self.openings(call);
         let call = Box::new(call.clone());
         self.mail.post(at_ms, Letter::ExecuteLate { call, from, to, openings });
     }
@@ -176,9 +224,20 @@ impl World {
         self.targets.writers.entry(call.sender_id.clone()).or_default().openings += 1;
     }
 
-    pub(super) fn on_execute(&mut self, from: u64, call: &Call, count: usize, answers: bool) {
+    pub(super) fn on_execute(
+        &mut self,
+        from: u64,
+        call: &Call,
+        count: usize,
+        (answers, openings): (bool, u32),
+    ) {
         let answer = match &call.ask {
+            // Whoever abandons a call does not wait until it cannot be executed any more, nor does its successor.
+            Ask::Replicate(_) if self.is_overtaken(call) => {
+                return self.on_execute_late(call, 0, count, openings);
+            }
             Ask::Replicate(request) => self.replicate(call, request, count),
+            Ask::Look => Answer::Here,
             Ask::Clock => Answer::Clock(self.targets.channels[&call.sender_id].clock(self.unix_ms())),
             Ask::Flush => {
                 let channel = self.targets.channels.get_mut(&call.sender_id).unwrap();
@@ -190,6 +249,12 @@ impl World {
             let back_ms = self.random.below(if late { LATE_ANSWER_MS } else { 10 });
             self.mail.post(self.now_ms + back_ms, Letter::Executed { to: from, call_id: call.id, answer });
         }
+    }
+
+    fn is_overtaken(&self, call: &Call) -> bool {
+        let Targets { writers, abandoned, .. } = &self.targets;
+        writers.get(&call.sender_id).is_some_and(|writer| writer.epoch > call.epoch)
+            && abandoned.contains(&(call.sender_id.clone(), call.epoch))
     }
 
     fn replicate(&mut self, call: &Call, request: &ReplicateMessageRequest, count: usize) -> Answer {

@@ -13,7 +13,7 @@ use super::ddl::DEFAULT_PARTITION;
 use super::group::{Purpose, lock};
 use super::mail::Letter;
 use super::port::{Ask, Port};
-use super::{COMMIT_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, PLAN_MS, PROBATION_MS, World};
+use super::{COMMIT_MS, HEARTBEAT_MS, LEADER_TIMES, World};
 use crate::raft::NodeId;
 
 /// How often the catalog sync looks although nothing changed.
@@ -58,7 +58,6 @@ pub(super) struct Tenure {
     /// Workers that leave once a batch is in.
     leaving: Vec<(Option<u64>, String, u64)>,
     answering: Vec<Answering>,
-    plan_at_ms: u64,
     commit_at_ms: u64,
     syncs: Vec<Sync>,
     shown: Option<usize>,
@@ -119,7 +118,7 @@ impl World {
     }
 
     /// The time of a coordinator's own clock.
-    fn clock_of(&self, id: NodeId) -> Duration {
+    pub(super) fn clock_of(&self, id: NodeId) -> Duration {
         Duration::from_millis(self.now_ms * self.group.nodes[id].speed / 100)
     }
 
@@ -151,8 +150,7 @@ impl World {
 
     fn begin_tenure(&mut self, id: NodeId, term: u64) {
         self.counts.tenures += 1;
-        let lease_max = Duration::from_millis(LEASE_MS + LEASE_MARGIN_MS);
-        let leader = SimLeader::new(lease_max, Duration::from_millis(PROBATION_MS), self.clock_of(id));
+        let leader = SimLeader::new(LEADER_TIMES, self.clock_of(id));
         let runtime = self.leaders.clone();
         let _entered = runtime.enter();
         let state = &self.group.nodes[id].state;
@@ -165,7 +163,6 @@ impl World {
             round: None,
             leaving: Vec::new(),
             answering: Vec::new(),
-            plan_at_ms: 0,
             commit_at_ms: 0,
             syncs,
             shown: None,
@@ -280,11 +277,10 @@ impl World {
     }
 
     fn plan(&mut self, id: NodeId) {
-        let (now, now_ms) = (self.clock_of(id), self.now_ms);
+        let now = self.clock_of(id);
         let node = &mut self.group.nodes[id];
         let Some(tenure) = &mut node.tenure else { return };
-        if now_ms >= tenure.plan_at_ms {
-            tenure.plan_at_ms = now_ms + PLAN_MS;
+        if tenure.leader.is_plan_due(now) {
             tenure.leader.make_plan(&lock(&node.state), now);
         }
         // Sometimes time passes between plan and proposal.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use harrier_coordinator::registry::{Command, SenderId, ShardId, ShardPhase, ShardState, State, TaskState};
 
-use super::{WORKERS, World};
+use super::World;
 
 /// What may never go back.
 pub(super) struct Promises {
@@ -108,6 +108,9 @@ impl World {
         if !state.creations.is_empty() {
             return why.say(|| format!("creations are not through: {:?}", state.creations));
         }
+        if self.mail.any_request() {
+            return why.say(|| "requests are on their way".to_owned());
+        }
         self.names(why).or_else(|| self.unowned(why)).or_else(|| self.behind(why)).or_else(|| {
             let differing = self.targets.channels.iter();
             let mut differing = differing.filter_map(|(id, channel)| Some((id, channel.difference()?)));
@@ -162,11 +165,15 @@ impl World {
             if process.is_none_or(|process| !process.worker.runs(sender_id)) {
                 return why.say(|| format!("{sender_id} does not run at {owner}"));
             }
+            if process.is_some_and(|process| process.is_cut_off(self.now_ms)) {
+                return why.say(|| format!("{sender_id} stays at a worker that is cut off"));
+            }
             *counts.entry(owner).or_default() += 1;
         }
         let most = counts.values().max().copied().unwrap_or(0);
         let total: usize = counts.values().sum();
-        if most <= total.div_ceil(WORKERS) {
+        let useful = self.processes.iter().filter(|process| !process.is_cut_off(self.now_ms)).count();
+        if most <= total.div_ceil(useful) {
             return None;
         }
         why.say(|| format!("not balanced: {counts:?}"))

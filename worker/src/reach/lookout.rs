@@ -223,17 +223,11 @@ async fn ask(way: Way, within: Duration) -> Answer {
 }
 
 fn to_wire(place: &Place, report: Report) -> v1::Sight {
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let target_id = match place {
         Place::Log => String::new(),
         Place::Target(target_id) => target_id.clone(),
     };
-    match report {
-        Report::Heard { ago } => v1::Sight { target_id, lost: false, ms_ago: millis(ago), silent_ms: 0 },
-        Report::Lost { asked, silent } => {
-            v1::Sight { target_id, lost: true, ms_ago: millis(asked), silent_ms: millis(silent) }
-        }
-    }
+    report.to_wire(target_id)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -18,5 +18,7 @@ mod watched_log;
 mod tests;
 
 pub use lookout::Reach;
+#[cfg(all(feature = "simulation", not(test)))]
+pub(crate) use sight::{Limits, Sight};
 pub(crate) use watch::{Sign, Watch};
 pub(crate) use watched_log::WatchedLog;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use harrier_milvus::reach::Answer;
+use harrier_proto::harrier::v1;
 
 /// However often the coordinators ask, what was heard within this time is answer enough.
 const ASKED_APART: Duration = Duration::from_millis(200);
@@ -41,6 +42,19 @@ pub(crate) enum Report {
         /// Since something was expected of it that did not come.
         silent: Duration,
     },
+}
+
+impl Report {
+    /// As a heartbeat says it; `target_id` is empty for the source's log.
+    pub(crate) fn to_wire(self, target_id: String) -> v1::Sight {
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        match self {
+            Self::Heard { ago } => v1::Sight { target_id, lost: false, ms_ago: millis(ago), silent_ms: 0 },
+            Self::Lost { asked, silent } => {
+                v1::Sight { target_id, lost: true, ms_ago: millis(asked), silent_ms: millis(silent) }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

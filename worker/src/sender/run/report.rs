@@ -42,7 +42,7 @@ impl Runner {
 
 /// The last word of a sender that leaves a call of unknown fate behind: what it knew counts as its last report before
 /// says.
-pub(super) fn abandoned(assignment: &SenderAssignment) -> SenderReport {
+pub(in super::super) fn abandoned(assignment: &SenderAssignment) -> SenderReport {
     SenderReport { phase: SenderPhase::Abandoned as i32, ..starting_report(assignment) }
 }
 

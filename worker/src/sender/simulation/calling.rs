@@ -8,7 +8,7 @@ use harrier_proto::harrier::v1::SenderAssignment;
 use harrier_proto::milvus::ReplicateMessageRequest;
 
 use super::question::Question;
-use super::sender::{Phase, Running, SimSender};
+use super::sender::{Phase, Running, SimSender, target_of};
 use super::wire::{Answer, Ask, Call, Network};
 use crate::sender::call::{CallTimes, bytes_of};
 use crate::sender::flush_due::FlushDue;
@@ -127,7 +127,9 @@ impl SimSender {
         may_call: Option<Duration>,
         network: &mut impl Network,
     ) {
-        let Self { phase: Phase::Running(running), assignment, times, sizes, .. } = self else { return };
+        let Self { phase: Phase::Running(running), assignment, times, sizes, sights, .. } = self else {
+            return;
+        };
         let Running { core, calling, foreign, .. } = &mut **running;
         core.limit_calls(sizes.bytes_max(assignment));
         let verdict = foreign.verdict(now_ms);
@@ -139,7 +141,9 @@ impl SimSender {
         core.prepare(now_ms);
         let patience_ms = times.call_timeout_ms + times.backoff_ms;
         calling.settling.keep(now_ms, patience_ms, may_call.is_some(), || {
-            network.send(call_of(assignment, Ask::Clock, times.call_timeout_ms))
+            let call = network.send(call_of(assignment, Ask::Clock, times.call_timeout_ms));
+            sights.called(target_of(assignment), call, now_ms, times.call_timeout_ms);
+            call
         });
         if calling.call.is_some() {
             return self.keep_waiting(now_ms, network);
@@ -166,19 +170,26 @@ impl SimSender {
     /// when it ends.
     fn keep_waiting(&mut self, now_ms: u64, network: &mut impl Network) {
         let held = self.fence.may_send_until().is_some();
-        let Self { phase: Phase::Running(running), assignment, times, sizes, .. } = self else { return };
+        let Self { phase: Phase::Running(running), assignment, times, sizes, sights, .. } = self else {
+            return;
+        };
         let Some(call) = &mut running.calling.call else { return };
         let late = now_ms >= call.deadline_ms;
         if held && !late {
             if call.id.is_none() {
                 let timeout_ms = call.begin_by_ms.saturating_sub(now_ms);
                 let ask = Ask::Replicate(Box::new(call.request.clone()));
-                call.id = Some(network.send(call_of(assignment, ask, timeout_ms)));
+                let id = network.send(call_of(assignment, ask, timeout_ms));
+                sights.called(target_of(assignment), id, now_ms, call.deadline_ms - now_ms);
+                call.id = Some(id);
             }
             return;
         }
         let (bytes, took_ms) = (call.bytes, now_ms - call.called_ms);
-        // The end of the lease says nothing about the target.
+        // The end of the lease says nothing about the target; that the time was over, the sights find by themselves.
+        if let Some(id) = call.id.filter(|_| !late) {
+            sights.given_up(id);
+        }
         if late && took_ms >= SLOW_MS.min(times.call_timeout_ms) {
             sizes.unanswered(assignment, bytes, took_ms, now_ms);
         }
@@ -225,7 +236,7 @@ impl SimSender {
                 calling.target_clock.heard(clock, now_ms);
                 calling.pause_until_ms = again_ms;
             }
-            Answer::Refused | Answer::Clock(_) => {
+            Answer::Refused | Answer::Clock(_) | Answer::Here => {
                 core.on_not_sent();
                 calling.pause_until_ms = again_ms;
             }

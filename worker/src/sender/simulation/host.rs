@@ -8,6 +8,7 @@ use harrier_proto::harrier::v1::{SenderAssignment, SenderReport};
 use tokio::sync::oneshot;
 
 use super::sender::SimSender;
+use super::sights::Sights;
 use super::sizes::Sizes;
 use super::wire::SimTimes;
 use crate::sender::handle::Command;
@@ -23,6 +24,7 @@ pub(super) struct SimHost {
     pub started: Started,
     pub times: SimTimes,
     pub sizes: Sizes,
+    pub sights: Sights,
 }
 
 /// What the session holds of a sender; it ends with this.
@@ -36,7 +38,8 @@ impl SenderHost for SimHost {
     type Control = SimControl;
 
     fn spawn(&self, assignment: SenderAssignment, fence: Fence) -> SimControl {
-        let sender = Arc::new(Mutex::new(SimSender::new(assignment, fence, self.times, self.sizes.clone())));
+        let sender = SimSender::new(assignment, fence, self.times, (self.sizes.clone(), self.sights.clone()));
+        let sender = Arc::new(Mutex::new(sender));
         lock(&self.started).push(sender.clone());
         SimControl(sender)
     }

@@ -11,6 +11,7 @@ mod log;
 mod model;
 mod question;
 mod sender;
+mod sights;
 mod sizes;
 mod wire;
 mod worker;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::calling::{Calling, Settling, call_of};
 use super::channel::order;
 use super::question::Question;
+use super::sights::{Reading, Sights};
 use super::sizes::Sizes;
 use super::wire::{Answer, Ask, Network, SimTimes};
 use super::worker::WorkerClock;
@@ -20,7 +21,7 @@ use crate::sender::core::{Appetite, Core, CoreConfig, CoreStart, HoldConfig, Log
 use crate::sender::foreign::{ForeignWrites, Grace};
 use crate::sender::handle::{Command, starting_report};
 use crate::sender::log_end::end_of;
-use crate::sender::run::never_began;
+use crate::sender::run::{abandoned, never_began};
 use crate::sender::takeover::{bound_after_restore, uncertain_bound};
 use crate::session::Fence;
 
@@ -36,6 +37,8 @@ pub(super) enum Phase {
 
 pub(super) struct Starting {
     log_ends: Option<LogEnds>,
+    /// Since the logs are asked for their ends.
+    reading: Option<Reading>,
     settling: Settling,
     /// Asked of the target when the logs have answered, after a restore.
     asking_clock: Question,
@@ -48,8 +51,12 @@ pub(super) struct Running {
     pub calling: Calling,
     pub foreign: ForeignWrites,
     published_ms: u64,
+    /// Since the log last gave something.
+    reading: Option<Reading>,
     /// Inputs whose log ends are being asked for.
     update: Option<SenderAssignment>,
+    /// Since then.
+    asking_ends: Option<Reading>,
 }
 
 pub(super) struct Stop {
@@ -65,6 +72,7 @@ pub(super) struct SimSender {
     pub(super) fence: Fence,
     pub(super) times: SimTimes,
     pub(super) sizes: Sizes,
+    pub(super) sights: Sights,
     commands: VecDeque<Command>,
     horizon: u64,
     report: SenderReport,
@@ -74,10 +82,20 @@ pub(super) struct SimSender {
 }
 
 impl SimSender {
-    pub fn new(assignment: SenderAssignment, fence: Fence, times: SimTimes, sizes: Sizes) -> Self {
+    pub fn new(
+        assignment: SenderAssignment,
+        fence: Fence,
+        times: SimTimes,
+        (sizes, sights): (Sizes, Sights),
+    ) -> Self {
         let settling = if assignment.unclean { Settling::begin(0) } else { Settling::Done };
-        let starting =
-            Starting { log_ends: None, settling, asking_clock: Question::default(), target_clock: None };
+        let starting = Starting {
+            log_ends: None,
+            reading: None,
+            settling,
+            asking_clock: Question::default(),
+            target_clock: None,
+        };
         Self {
             horizon: assignment.horizon,
             report: starting_report(&assignment),
@@ -85,6 +103,7 @@ impl SimSender {
             fence,
             times,
             sizes,
+            sights,
             commands: VecDeque::new(),
             phase: Phase::Starting(starting),
             stop: None,
@@ -158,12 +177,22 @@ impl SimSender {
         let all = self.assignment.unclean;
         let ends = heard.then(|| self.log_ends(network, all, &self.assignment)).flatten();
         let restored = self.assignment.unclean && self.assignment.restored;
-        let Self { phase: Phase::Starting(starting), assignment, times, .. } = self else { return };
+        let Self { phase: Phase::Starting(starting), assignment, times, sights, .. } = self else { return };
         let patience_ms = times.call_timeout_ms + times.backoff_ms;
         if starting.log_ends.is_none() {
             starting.log_ends = ends;
+            starting.reading.get_or_insert_with(|| sights.read(now_ms));
+            if starting.log_ends.is_some() {
+                sights.heard_log(now_ms);
+                starting.reading = None;
+            }
         }
-        let mut ask = || network.send(call_of(assignment, Ask::Clock, times.call_timeout_ms));
+        let target_id = target_of(assignment);
+        let mut ask = || {
+            let call = network.send(call_of(assignment, Ask::Clock, times.call_timeout_ms));
+            sights.called(target_id, call, now_ms, times.call_timeout_ms);
+            call
+        };
         starting.settling.keep(now_ms, patience_ms, may_ask, &mut ask);
         let asks = restored && starting.log_ends.is_some() && starting.target_clock.is_none();
         starting.asking_clock.keep(now_ms, patience_ms, may_ask && asks, &mut ask);
@@ -184,8 +213,12 @@ impl SimSender {
 
     /// As `Takeover::log_ends`: of all inputs, or of those that cannot do without. `None` if the logs do not answer.
     fn log_ends(&self, network: &impl Network, all: bool, assignment: &SenderAssignment) -> Option<LogEnds> {
+        let mut needed =
+            assignment.shards.iter().filter(|shard| all || Core::needs_log_end(shard)).peekable();
+        if needed.peek().is_none() {
+            return Some(LogEnds::default());
+        }
         let logs = network.logs(self.id())?;
-        let needed = assignment.shards.iter().filter(|shard| all || Core::needs_log_end(shard));
         let end = |pchannel: &str| end_of(&logs.tail(pchannel, self.clock.true_ms), self.clock.unix_ms());
         let ends = needed
             .filter_map(|shard| Some((shard.source_pchannel.clone(), end(&shard.source_pchannel)?)))
@@ -220,7 +253,9 @@ impl SimSender {
             calling: Calling::default(),
             foreign: ForeignWrites::new(assignment, grace),
             published_ms: 0,
+            reading: None,
             update: None,
+            asking_ends: None,
         }));
     }
 
@@ -237,6 +272,7 @@ impl SimSender {
         // Before the commands: the session tells what to stop before it renews the lease.
         let may_call = self.may_call();
         self.take_commands(now_ms);
+        self.keep_in_sight(network);
         self.take_update(now_ms, network);
         self.read(network);
         if may_call.is_some() {
@@ -246,6 +282,20 @@ impl SimSender {
         self.keep_calling(now_ms, may_call, network);
         self.publish(now_ms);
         self.end_if_over(now_ms);
+    }
+
+    /// As `Runner::keep_in_sight`: a sender that is to stop does not wait for a target that answers nobody here.
+    fn keep_in_sight(&mut self, network: &mut impl Network) {
+        let Phase::Running(running) = &self.phase else { return };
+        if running.core.is_stopped() || !self.sights.is_lost(target_of(&self.assignment)) {
+            return;
+        }
+        let Some(stop) = self.stop.take() else { return };
+        network.abandoned(&self.assignment.sender_id, self.assignment.epoch);
+        self.report = abandoned(&self.assignment);
+        self.phase = Phase::Ended;
+        // The session may have lost interest.
+        let _ = stop.reply.send(self.report.clone());
     }
 
     fn take_commands(&mut self, now_ms: u64) {
@@ -275,8 +325,11 @@ impl SimSender {
         let Some(assignment) = self.running().and_then(|running| running.update.take()) else { return };
         let ends = self.log_ends(network, false, &assignment);
         let Phase::Running(running) = &mut self.phase else { return };
+        running.asking_ends.get_or_insert_with(|| self.sights.read(now_ms));
         match ends {
             Some(ends) => {
+                running.asking_ends = None;
+                self.sights.heard_log(now_ms);
                 running.core.update(&assignment, &ends, now_ms);
                 self.assignment = assignment;
             }
@@ -285,19 +338,29 @@ impl SimSender {
     }
 
     fn read(&mut self, network: &mut impl Network) {
+        let now_ms = self.clock.monotonic_ms();
         let Phase::Running(running) = &mut self.phase else { return };
-        for plan in running.core.readers() {
+        let plans = running.core.readers();
+        if plans.is_empty() {
+            running.reading = None;
+        } else {
+            running.reading.get_or_insert_with(|| self.sights.read(now_ms));
+        }
+        for plan in plans {
             if network.below(3) == 0 || running.core.appetite(plan.feed) == Appetite::None {
                 continue;
             }
             let count = 1 + usize::try_from(network.below(30)).unwrap_or(0);
             let Some(logs) = network.logs(&self.assignment.sender_id) else { return };
             let batch = logs.read(&plan.channel, &plan.after, self.clock.true_ms, count);
-            if !batch.is_empty()
-                && let Err(error) = running.core.on_messages(plan.feed, plan.generation, batch, &None)
-            {
+            if batch.is_empty() {
+                continue;
+            }
+            if let Err(error) = running.core.on_messages(plan.feed, plan.generation, batch, &None) {
                 panic!("the source log holds what cannot be replicated: {error}");
             }
+            self.sights.heard_log(now_ms);
+            running.reading = Some(self.sights.read(now_ms));
         }
     }
 
@@ -346,6 +409,11 @@ impl SimSender {
             let _ = stop.reply.send(report);
         }
     }
+}
+
+/// The id of an assignment's target.
+pub(super) fn target_of(assignment: &SenderAssignment) -> &str {
+    assignment.target.as_ref().map_or("", |target| &target.target_id)
 }
 
 impl Running {

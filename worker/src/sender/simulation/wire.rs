@@ -30,6 +30,12 @@ pub struct SimTimes {
     pub call_patient_bytes_max: usize,
     /// As `worker.call_quick_ms`.
     pub call_quick_ms: u64,
+    /// As `worker.reach_silence_ms`.
+    pub reach_silence_ms: u64,
+    /// As `worker.reach_probe_timeout_ms`.
+    pub reach_probe_timeout_ms: u64,
+    /// As `worker.reach_probe_interval_ms`.
+    pub reach_probe_interval_ms: u64,
 }
 
 /// A call on its way to the target.
@@ -37,7 +43,7 @@ pub struct SimTimes {
 pub struct Call {
     /// Identifies it, over all workers.
     pub id: u64,
-    /// The sender that makes it.
+    /// The sender that makes it; for a look the target.
     pub sender_id: String,
     /// Its epoch.
     pub epoch: u64,
@@ -56,6 +62,8 @@ pub enum Ask {
     Clock,
     /// What grows is to be sealed.
     Flush,
+    /// Is it there? On a connection of its own.
+    Look,
 }
 
 impl Call {
@@ -63,7 +71,7 @@ impl Call {
     pub fn messages(&self) -> Option<&ReplicateMessageRequest> {
         match &self.ask {
             Ask::Replicate(request) => Some(request),
-            Ask::Clock | Ask::Flush => None,
+            Ask::Clock | Ask::Flush | Ask::Look => None,
         }
     }
 }
@@ -82,15 +90,21 @@ pub enum Answer {
     Ahead(Timestamp),
     /// It did nothing.
     Refused,
+    /// It is there.
+    Here,
 }
 
 /// What a worker can reach from where it is.
 pub trait Network {
     /// The logs that feed the channel of a sender; `None` if they cannot be reached.
     fn logs(&self, sender_id: &str) -> Option<&SimChannel>;
+    /// Whether the source's log answers.
+    fn reaches_log(&self) -> bool;
     /// A number below `bound`.
     fn below(&mut self, bound: u64) -> u64;
     /// Sends a call, whose id is not set yet; answers the id. What becomes of it is told, if at all, to
     /// [`super::SimWorker::answered`].
     fn send(&mut self, call: Call) -> u64;
+    /// A sender has ended without waiting for what it had on its way, and somebody else may go on before that is over.
+    fn abandoned(&mut self, sender_id: &str, epoch: u64);
 }

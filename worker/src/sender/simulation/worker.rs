@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply};
+use harrier_proto::harrier::v1::{HeartbeatReply, HeartbeatRequest, LeaveRequest, RegisterReply, Sight};
 
 use super::host::{SimHost, Started, lock};
 use super::sender::SimSender;
+use super::sights::Sights;
 use super::sizes::Sizes;
 use super::wire::{Answer, Network, SimTimes};
 use crate::session::membership::{Carried, Membership};
@@ -53,7 +54,8 @@ impl SimWorker {
     /// A process that begins. `runtime`: a current-thread runtime without time, for the session's bookkeeping.
     pub fn new(worker_id: String, times: SimTimes, runtime: Arc<tokio::runtime::Runtime>) -> Self {
         let started = Started::default();
-        let host = SimHost { started: started.clone(), times, sizes: Sizes::new(&times) };
+        let (sizes, sights) = (Sizes::new(&times), Sights::new(&times));
+        let host = SimHost { started: started.clone(), times, sizes, sights };
         let membership = Membership::new(worker_id, Arc::new(Lease::new()));
         Self { membership, host, started, runtime }
     }
@@ -91,17 +93,34 @@ impl SimWorker {
         Beat { request, carried }
     }
 
+    /// What a heartbeat says of targets and logs, as of the moment of sending.
+    pub fn sights(&self, clock: WorkerClock) -> Vec<Sight> {
+        self.host.sights.told(clock.monotonic_ms())
+    }
+
+    /// Whether the coordinators should hear of that at once.
+    pub fn has_news(&self) -> bool {
+        self.host.sights.take_news()
+    }
+
+    /// Until the next heartbeat, after one that was answered, in milliseconds.
+    pub fn pause_ms(&self) -> u64 {
+        u64::try_from(self.membership.pause().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The answer to a heartbeat that was sent when the worker's clock was `sent`.
     pub fn take_answer(&mut self, clock: WorkerClock, sent: WorkerClock, beat: &Beat, reply: HeartbeatReply) {
         let _entered = self.runtime.enter();
         let sent = BootInstant::simulate(Duration::from_millis(sent.boot_ms));
         now(clock);
+        self.host.sights.look(&reply.looks, clock.monotonic_ms());
         self.membership.take_answer(&beat.carried, sent, reply);
     }
 
     /// What its senders do now.
     pub fn turn(&mut self, clock: WorkerClock, network: &mut impl Network) {
         now(clock);
+        self.host.sights.keep_looking(clock.monotonic_ms(), network);
         let started = lock(&self.started).clone();
         for sender in &started {
             lock(sender).turn(clock, network);
@@ -113,6 +132,7 @@ impl SimWorker {
     /// The target has answered a call of a sender.
     pub fn answered(&mut self, clock: WorkerClock, call_id: u64, answer: Answer) {
         now(clock);
+        self.host.sights.answered(call_id, answer, clock.monotonic_ms());
         for sender in lock(&self.started).iter() {
             lock(sender).answered(clock, call_id, answer);
         }
