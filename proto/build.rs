@@ -15,6 +15,7 @@ const FOREIGN: &[&str] = &[
     "milvus/etcd_meta.proto",
     "etcd/kv.proto",
     "etcd/rpc.proto",
+    "pulsar/api.proto",
 ];
 
 /// Harrier's own: both ends are here.
@@ -26,6 +27,8 @@ const SECRET: &[&str] = &[
     ".harrier.v1.TargetConnection",
     ".etcdserverpb.AuthenticateRequest",
     ".etcdserverpb.AuthenticateResponse",
+    ".pulsar.proto.CommandConnect",
+    ".pulsar.proto.AuthData",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

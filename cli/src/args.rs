@@ -228,7 +228,8 @@ pub struct ConfigFile {
 /// Where the source Milvus is.
 #[derive(Debug, Args)]
 pub struct SourceFlags {
-    /// Host of a source that runs etcd and its NATS log on their default ports (2379 and 4222).
+    /// Host of a source that runs etcd and its log on their default ports (2379, and 4222 for NATS, 6650 for Pulsar, 9092
+    /// for Kafka).
     #[arg(long, value_name = "HOST")]
     pub source: Option<String>,
     /// The source's etcd; several separated by commas.
@@ -240,6 +241,9 @@ pub struct SourceFlags {
     /// The source's log broker.
     #[arg(long, value_name = "HOST:PORT")]
     pub source_log: Option<String>,
+    /// nats, pulsar or kafka, as `mq.type` of the source says (source.log.kind).
+    #[arg(long)]
+    pub source_log_kind: Option<String>,
 }
 
 /// Where a coordinator keeps what it needs.
@@ -345,10 +349,16 @@ impl SourceFlags {
     pub fn apply(&self, layers: &mut Layers) {
         if let Some(host) = &self.source {
             layers.flag("source.etcd.endpoints", Some(vec![format!("{host}:2379")]));
-            layers.flag("source.log.address", Some(format!("{host}:4222")));
+            let port = match self.source_log_kind.as_deref() {
+                Some("pulsar") => 6650,
+                Some("kafka") => 9092,
+                _ => 4222,
+            };
+            layers.flag("source.log.address", Some(format!("{host}:{port}")));
         }
         layers.flag("source.etcd.endpoints", list(&self.source_etcd));
         layers.flag("source.etcd.root_path", self.source_root_path.clone());
+        layers.flag("source.log.kind", self.source_log_kind.clone());
         layers.flag("source.log.address", self.source_log.clone());
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use harrier_cluster::ClusterSecret;
 use harrier_milvus::catalog::{CatalogClient, CatalogError};
-use harrier_milvus::log::open_source;
-use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
+use harrier_milvus::log::{AccessError, LogAccess, open_source};
+use harrier_milvus::source::SourceConfig;
 use harrier_proto::harrier::v1::SourceLog;
 use metrics_exporter_prometheus::PrometheusHandle;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::CoordinatorConfig;
 use crate::grpc;
@@ -21,8 +21,10 @@ use crate::http::probe::MilvusProber;
 use crate::http::{self, AppParts, SetLogLevel};
 use crate::leader::{CatalogParts, LeaderParts, LeaderView, Leadership, Sessions, Times};
 use crate::raft::{OpenError, Peer, RaftOptions, Registry};
+use crate::retention::{self, SourceRetention};
 use crate::seal::Sealer;
 use crate::serving::Serving;
+use crate::source_log;
 
 /// How long requests may take to end at shutdown.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
@@ -69,6 +71,9 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// A file that says how to reach the source's log.
+    #[error(transparent)]
+    SourceLog(#[from] AccessError),
     /// An address that others are told.
     #[error("`coordinator.{key}` is {address:?}, expected host:port")]
     Advertise {
@@ -91,6 +96,7 @@ pub struct Coordinator {
     leadership: Leadership,
     http: Serving,
     grpc: Serving,
+    _retention_watch: AbortOnDropHandle<()>,
 }
 
 impl Coordinator {
@@ -101,6 +107,7 @@ impl Coordinator {
             return Err(StartError::NoSecret { address: config.grpc_address });
         }
         config.source = source;
+        let source_log = source_log::describe(&config.source.log)?;
         let catalog = CatalogParts {
             client: Arc::new(CatalogClient::connect(&config.source)?),
             poll: Duration::from_millis(config.catalog_poll_ms),
@@ -122,13 +129,22 @@ impl Coordinator {
         };
         let registry = Registry::open(raft_options(&config, peer, cluster_secret.clone())).await?;
         let view = LeaderView::default();
-        let leadership = Leadership::follow(leader_parts(&config, &registry, &sealer, &view, catalog));
+        let leadership =
+            Leadership::follow(leader_parts(&config, &registry, &sealer, &view, catalog, source_log));
         let services = grpc::Services {
             sessions: Sessions::new(leadership.current(), registry.clone()),
             members: registry.member_service(),
             secret: cluster_secret,
         };
         let grpc = grpc::serve(grpc_listener, services).map_err(grpc_error)?;
+        let log = open_source(&LogAccess::of(&config.source.log)?);
+        let retention = SourceRetention::new(
+            log.clone(),
+            retention::a_channel(&config.source.replicate_channel),
+            config.source.log.allow_short_retention,
+        );
+        let every = Duration::from_millis(config.source.log.retention_check_interval_ms.max(1));
+        let retention_watch = AbortOnDropHandle::new(tokio::spawn(retention.clone().watch(every)));
         let router = http::router(AppParts {
             registry: registry.clone(),
             leader: view,
@@ -136,14 +152,15 @@ impl Coordinator {
             config: Arc::new(config.clone()),
             process_metrics: Some(metrics),
             prober: Arc::new(MilvusProber),
-            source_log: open_source(&config.source.log),
+            source_log: log,
             set_log_level,
+            retention,
         });
         let http = Serving::start(http_address, |cancel| {
             let server = axum::serve(http_listener, router).with_graceful_shutdown(cancel.cancelled_owned());
             server.into_future()
         });
-        Ok(Self { registry, leadership, http, grpc })
+        Ok(Self { registry, leadership, http, grpc, _retention_watch: retention_watch })
     }
 
     /// Where `/cdc` is served.
@@ -214,6 +231,7 @@ fn leader_parts(
     sealer: &Sealer,
     view: &LeaderView,
     catalog: CatalogParts,
+    source_log: SourceLog,
 ) -> LeaderParts {
     LeaderParts {
         registry: registry.clone(),
@@ -230,27 +248,10 @@ fn leader_parts(
             reach_grace: Duration::from_millis(config.reach_grace_ms),
             reach_fresh: Duration::from_millis(config.reach_fresh_ms),
         },
-        source_log: source_log(&config.source.log),
+        source_log,
         series_max: config.metrics_series_max,
         timeouts: config.into(),
         catalog: Some(catalog),
-    }
-}
-
-/// How workers reach the source's log.
-fn source_log(log: &LogConfig) -> SourceLog {
-    let secret = |secret: &Option<SecretString>| {
-        secret.as_ref().map(|secret| secret.expose_secret().to_owned()).unwrap_or_default()
-    };
-    let kind = match log.kind {
-        LogKind::Nats => "nats",
-    };
-    SourceLog {
-        kind: kind.to_owned(),
-        address: log.address.clone(),
-        username: log.username.clone(),
-        password: secret(&log.password),
-        token: secret(&log.token),
     }
 }
 

@@ -12,10 +12,12 @@ pub mod leader;
 pub mod planner;
 pub mod raft;
 pub mod registry;
+mod retention;
 pub mod seal;
 mod serving;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod source_log;
 pub mod target_endpoint;
 
 pub use coordinator::{Coordinator, CoordinatorParts, StartError};

@@ -96,7 +96,7 @@ pub struct TlsConfig {
 pub struct LogConfig {
     /// Which broker it is.
     pub kind: LogKind,
-    /// `host:port` or URL of the broker.
+    /// `host:port` or URL of the broker; several separated by commas (Pulsar, Kafka).
     pub address: String,
     /// User of the broker; empty means none.
     pub username: String,
@@ -106,6 +106,20 @@ pub struct LogConfig {
     /// Token of the broker, where it authenticates by token.
     #[serde(deserialize_with = "secret")]
     pub token: Option<SecretString>,
+    /// Pulsar's tenant of the topics.
+    pub tenant: String,
+    /// Pulsar's namespace of the topics, within the tenant.
+    pub namespace: String,
+    /// How user and password are shown to Kafka.
+    pub sasl_mechanism: SaslMechanism,
+    /// How connections to Pulsar and Kafka are encrypted, if they are.
+    pub tls: TlsConfig,
+    /// Pulsar's admin interface (`http(s)://host:port`), to see how long it keeps messages; `None` = it is not asked.
+    pub admin_address: Option<String>,
+    /// Tasks may be created although the log keeps nothing that was acknowledged.
+    pub allow_short_retention: bool,
+    /// How often coordinators look at how long the log keeps messages, in milliseconds.
+    pub retention_check_interval_ms: u64,
 }
 
 impl Default for LogConfig {
@@ -116,6 +130,13 @@ impl Default for LogConfig {
             username: String::new(),
             password: None,
             token: None,
+            tenant: "public".to_owned(),
+            namespace: "default".to_owned(),
+            sasl_mechanism: SaslMechanism::Plain,
+            tls: TlsConfig::default(),
+            admin_address: None,
+            allow_short_retention: false,
+            retention_check_interval_ms: 60_000,
         }
     }
 }
@@ -127,6 +148,59 @@ pub enum LogKind {
     /// NATS JetStream, as embedded in Milvus (`mq.type: natsmq`) or on its own.
     #[default]
     Nats,
+    /// Apache Pulsar (`mq.type: pulsar`).
+    Pulsar,
+    /// Apache Kafka (`mq.type: kafka`), or what speaks its protocol.
+    Kafka,
+}
+
+impl LogKind {
+    /// The spelling in configuration and protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Pulsar => "pulsar",
+            Self::Kafka => "kafka",
+        }
+    }
+
+    /// The kind of that spelling.
+    pub fn of(text: &str) -> Option<Self> {
+        [Self::Nats, Self::Pulsar, Self::Kafka].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The ways to log in to Kafka with user and password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SaslMechanism {
+    /// The password as it is: only over TLS or a network that is trusted.
+    #[default]
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// A proof of the password by SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// A proof of the password by SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Its name in Kafka's protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    /// The mechanism of that name, in either case.
+    pub fn of(text: &str) -> Option<Self> {
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512]
+            .into_iter()
+            .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(text))
+    }
 }
 
 #[cfg(test)]

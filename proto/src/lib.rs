@@ -1,5 +1,5 @@
-//! Wire types, generated from the `.proto` files of this crate: the parts of Milvus and etcd that
-//! Harrier speaks, and the protocol between Harrier's coordinator and its workers.
+//! Wire types, generated from the `.proto` files of this crate: the parts of Milvus, etcd and
+//! Pulsar that Harrier speaks, and the protocol between Harrier's coordinator and its workers.
 //!
 //! This crate owns field numbers and types, and keeps secrets out of `Debug`. It must not hold any
 //! behaviour: clients, retries and conversions belong to the crates above.
@@ -47,6 +47,9 @@ mod generated {
             }
         }
     }
+    pub mod pulsar {
+        tonic::include_proto!("pulsar.proto");
+    }
     pub mod mvccpb {
         tonic::include_proto!("mvccpb");
     }
@@ -61,4 +64,4 @@ mod generated {
 }
 
 pub use generated::milvus::proto::{common, etcd as etcd_meta, milvus, msg, schema};
-pub use generated::{etcdserverpb, harrier, mvccpb};
+pub use generated::{etcdserverpb, harrier, mvccpb, pulsar};

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::etcdserverpb::{AuthenticateRequest, AuthenticateResponse};
 use crate::harrier::v1::{SourceLog, TargetConnection};
+use crate::pulsar::{AuthData, CommandConnect};
 
 /// Whether a secret is set helps to find a wrong configuration; its length would already say too much.
 fn redacted(secret: &str) -> &'static str {
@@ -21,6 +22,11 @@ impl fmt::Debug for SourceLog {
             .field("username", &self.username)
             .field("password", &redacted(&self.password))
             .field("token", &redacted(&self.token))
+            .field("tenant", &self.tenant)
+            .field("namespace", &self.namespace)
+            .field("sasl_mechanism", &self.sasl_mechanism)
+            .field("tls", &self.tls)
+            .field("server_name", &self.server_name)
             .finish_non_exhaustive()
     }
 }
@@ -55,5 +61,21 @@ impl fmt::Debug for AuthenticateResponse {
             .field("header", &self.header)
             .field("token", &redacted(&self.token))
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CommandConnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandConnect")
+            .field("client_version", &self.client_version)
+            .field("auth_method_name", &self.auth_method_name)
+            .field("proxy_to_broker_url", &self.proxy_to_broker_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AuthData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthData").field("auth_method_name", &self.auth_method_name).finish_non_exhaustive()
     }
 }

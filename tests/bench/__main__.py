@@ -5,6 +5,7 @@ import sys
 import time
 
 from harness import collection as loading
+from harness.brokers.install import why_not
 from harness.console import say
 from harness.process import Died
 from harness.rpc import Rpc
@@ -70,9 +71,12 @@ def count(stand: Stand, rpc: Rpc, name: str, written: int) -> str:
 
 def main() -> int:
     settings = Settings()
+    reason = why_not(settings.log)
+    if reason:
+        raise SystemExit(reason)
     limits_program = build(settings.profile)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    stand, started, keep = Stand(), time.monotonic(), True
+    stand, started, keep = Stand(settings.log), time.monotonic(), True
     try:
         run(stand, settings, limits_program)
         say(f"done, {time.monotonic() - started:.0f} s")

@@ -38,9 +38,10 @@ class Limits:
 
     def _run(self, measure: str, *arguments: str) -> dict:
         source = self._stand.pair.source
+        log = source.log_section()
         done = subprocess.run(
-            [str(self._program), measure, "--source", source.address, "--log", source.nats_address,
-             "--database", DATABASE, "--collection", self._collection, *arguments],
+            [str(self._program), measure, "--source", source.address, "--log", log["address"],
+             "--log-kind", log["kind"], "--database", DATABASE, "--collection", self._collection, *arguments],
             capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise AssertionError(f"limits {measure} failed: {done.stderr}")

@@ -23,7 +23,8 @@ def machine() -> str:
 
 def head(settings: Settings) -> str:
     return (f"Machine: {machine()}, with all servers, Harrier and the writing clients on it. "
-            f"Profile {settings.profile}. Median of {settings.rounds} rounds (least to most); "
+            f"Source log: {settings.log}. Profile {settings.profile}. "
+            f"Median of {settings.rounds} rounds (least to most); "
             f"{settings.megabytes} MB per round of 1,000-row inserts, a fifth of it for 10-row inserts.")
 
 

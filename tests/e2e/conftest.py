@@ -20,7 +20,16 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: (item.module.__name__ != FIRST, item.module.__name__ == LAST))
+    modules = {item.module.__name__: None for item in items}
+    order = {name: number for number, name in enumerate(modules)}
+
+    def place(item):
+        module = item.module.__name__
+        # What runs on several logs runs on one after the other, so that each is started once.
+        log = item.callspec.params.get("log", "") if hasattr(item, "callspec") else ""
+        return module != FIRST, module == LAST, order[module], log
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +103,7 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows the end of Harrier's logs."""
     outcome = yield
     report = outcome.get_result()
-    stand = item.funcargs.get("stand") if hasattr(item, "funcargs") else None
+    used = getattr(item, "funcargs", {})
+    stand = used.get("log_stand") or used.get("stand")
     if report.failed and stand is not None:
         report.sections.append(("Harrier's logs", stand.log_tails()))

@@ -35,7 +35,7 @@ def log(stand):
 def its_harrier(stand, log):
     """With one worker of little memory."""
     ports, pair = PortBlock(), stand.pair
-    source = SimpleNamespace(name=pair.source.name, nats_address=log.address)
+    source = SimpleNamespace(name=pair.source.name, log_section=lambda: {"kind": "nats", "address": log.address})
     reached = SimpleNamespace(source=source, replicate_channel=pair.replicate_channel, etcd=pair.etcd)
     harrier = Harrier(stand.folder / "slow-input", reached, ports.take(), ports.take(), ports.take())
     harrier.start(workers=0).add_worker(**FRUGAL)

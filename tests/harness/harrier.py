@@ -128,6 +128,6 @@ def source_section(pair: Pair) -> dict:
     """The `source` section for the pair's source."""
     return {
         "etcd": {"endpoints": [pair.etcd.endpoint], "root_path": pair.source.name},
-        "log": {"kind": "nats", "address": pair.source.nats_address},
+        "log": pair.source.log_section(),
         "replicate_channel": pair.replicate_channel,
     }

@@ -21,7 +21,7 @@ REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
 
 def ensure_all() -> Path:
     """Everything; returns the Python of the virtual environment."""
-    with _alone():
+    with alone():
         python = _ensure_venv()
         etcd_binary()
         _ensure_milvus(python)
@@ -55,7 +55,7 @@ def _pinned(package: str) -> str:
 
 
 @contextmanager
-def _alone():
+def alone():
     """Two installers at once would unpack over each other."""
     with open(cache_dir() / "install.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

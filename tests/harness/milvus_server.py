@@ -1,4 +1,4 @@
-"""A real Milvus 2.3.5 standalone server: a source on its embedded NATS log, or a standby on RocksMQ or NATS."""
+"""A real Milvus 2.3.5 standalone server: on its embedded NATS or RocksMQ log, or on a broker."""
 
 import urllib.request
 from pathlib import Path
@@ -17,16 +17,18 @@ PORTS = 10
 class MilvusServer:
     """One server on `port .. port + 9`; `name` is its etcd root path and the prefix of its topics.
 
-    `log` is `natsmq` (the default of a source) or `rocksmq` (of a standby); `extra` are settings of milvus.yaml by
-    dotted path, such as `natsmq.server.maxPayload`."""
+    `log` is `natsmq` (the default of a source), `rocksmq` (of a standby), or `pulsar` or `kafka` on a `broker` that
+    runs; `extra` are settings of milvus.yaml by dotted path, such as `natsmq.server.maxPayload`."""
 
     def __init__(self, name: str, folder: Path, port: int, etcd: str, standby: bool,
-                 extra: dict[str, object] | None = None, log: str | None = None) -> None:
+                 extra: dict[str, object] | None = None, log: str | None = None, broker=None) -> None:
         self.name, self.port, self.folder, self.standby = name, port, folder / name, standby
-        self.log = log or ("rocksmq" if standby else "natsmq")
+        self.log = log or (broker.kind if broker else "rocksmq" if standby else "natsmq")
         self.address = f"127.0.0.1:{port}"
         self.nats_address = f"127.0.0.1:{port + NATS}" if self.log == "natsmq" else None
-        milvus_config.write(self.folder, {**self._settings(etcd), **(extra or {})})
+        self.broker = broker
+        on_broker = broker.milvus_settings() if broker else {}
+        milvus_config.write(self.folder, {**self._settings(etcd), **on_broker, **(extra or {})})
         (self.folder / "run").mkdir(exist_ok=True)
         binary = milvus_folder()
         self.process = Process(
@@ -63,6 +65,13 @@ class MilvusServer:
             if role != "proxy.internal":
                 settings[f"{role}.ip"] = "127.0.0.1"
         return settings
+
+    def log_section(self) -> dict[str, str]:
+        """How Harrier reaches its log: `source.log`."""
+        if self.broker:
+            return {"kind": self.broker.kind, "address": self.broker.address}
+        assert self.nats_address, f"nobody can read the log of {self.name}"
+        return {"kind": "nats", "address": self.nats_address}
 
     def start(self) -> "MilvusServer":
         self.process.start()

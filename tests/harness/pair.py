@@ -13,10 +13,13 @@ class Pair:
 
     def __init__(self, folder: Path, etcd_port: int, source_port: int, standby_port: int,
                  source_name: str = "by-dev", standby_name: str = "standby",
-                 standby_extra: dict[str, object] | None = None, standby_log: str | None = None) -> None:
+                 standby_extra: dict[str, object] | None = None, standby_log: str | None = None,
+                 source_broker=None) -> None:
+        """The source's log is NATS, or `source_broker`, which has to be ready when it is started."""
         self.folder = folder
         self.etcd = Etcd(folder, etcd_port)
-        self.source = MilvusServer(source_name, folder, source_port, self.etcd.endpoint, standby=False)
+        self.source = MilvusServer(source_name, folder, source_port, self.etcd.endpoint, standby=False,
+                                   broker=source_broker)
         self.standby = MilvusServer(standby_name, folder, standby_port, self.etcd.endpoint, standby=True,
                                     extra=standby_extra, log=standby_log)
 

@@ -13,7 +13,7 @@ use crate::reach::WatchedLog;
 use crate::sender::{self, SenderContext, SenderHandle};
 use crate::session::Fence;
 use crate::session::host::{SenderControl, SenderHost};
-use crate::session::registration::{UnknownLog, log_config};
+use crate::session::registration::{UnknownLog, log_access};
 use crate::worker::{SenderShare, StartError, Worker};
 
 /// Starts senders that read one source's log.
@@ -39,7 +39,7 @@ impl Worker {
 
 impl LiveHost {
     fn new(log: &SourceLog, share: &SenderShare) -> Result<Self, UnknownLog> {
-        let log = open_source(&log_config(log)?);
+        let log = open_source(&log_access(log)?);
         let watch = share.reach.log(log.clone());
         Ok(Self { log: Arc::new(WatchedLog::new(log, watch)), share: share.clone() })
     }

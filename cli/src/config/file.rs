@@ -1,7 +1,7 @@
 //! The format of the configuration file.
 
 use harrier_coordinator::config::CoordinatorConfig;
-use harrier_milvus::source::SourceConfig;
+use harrier_milvus::source::{LogConfig, LogKind, SourceConfig};
 use harrier_worker::config::WorkerConfig;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -105,6 +105,26 @@ fn check_source(config: &Config) -> Result<(), ConfigError> {
     }
     if config.source.log.address.is_empty() {
         return Err(unfit("source.log.address", "expected the broker's host:port", "nothing"));
+    }
+    check_source_log(&config.source.log)
+}
+
+/// What only one kind of log has.
+fn check_source_log(log: &LogConfig) -> Result<(), ConfigError> {
+    if log.kind == LogKind::Nats && log.tls.enabled {
+        let problem = "expected false for kind nats: write tls:// in front of source.log.address";
+        return Err(unfit("source.log.tls.enabled", problem, "true"));
+    }
+    if log.kind == LogKind::Kafka && log.token.is_some() {
+        return Err(unfit("source.log.token", "expected null for kind kafka", "one"));
+    }
+    for (key, value) in [("source.log.tenant", &log.tenant), ("source.log.namespace", &log.namespace)] {
+        if value.is_empty() || value.contains('/') {
+            return Err(unfit(key, "expected a name without a slash", value));
+        }
+    }
+    if log.username.is_empty() && log.password.is_some() {
+        return Err(unfit("source.log.username", "expected a name, as there is a password", "nothing"));
     }
     Ok(())
 }

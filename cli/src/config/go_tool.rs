@@ -8,6 +8,7 @@ use harrier_milvus::secret_text::secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::go_broker::GoBroker;
 use super::text::string_list;
 
 /// The keys of `cdc.yaml` that mean something here. Others (`metaStoreConfig`, `batchMode`, ...) configure parts that
@@ -60,12 +61,6 @@ struct GoEtcd {
     tls_ca_cert_path: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct GoBroker {
-    address: Option<String>,
-}
-
 /// One key of Harrier's own format and its value.
 pub(super) type Setting = (&'static str, figment::value::Value);
 
@@ -97,8 +92,7 @@ impl GoSource {
         let brokers = [("nats", &self.natsmq), ("pulsar", &self.pulsar), ("kafka", &self.kafka)];
         let broker = brokers.iter().find_map(|(kind, broker)| broker.as_ref().map(|broker| (*kind, broker)));
         if let Some((kind, broker)) = broker {
-            settings.set("source.log.kind", Some(kind.to_owned()));
-            settings.set("source.log.address", broker.address.clone());
+            broker.settings(kind, settings);
         }
     }
 }
@@ -126,10 +120,10 @@ impl GoEtcd {
 }
 
 #[derive(Default)]
-struct Settings(Vec<Setting>);
+pub(super) struct Settings(pub(super) Vec<Setting>);
 
 impl Settings {
-    fn set<V: Into<figment::value::Value>>(&mut self, key: &'static str, value: Option<V>) {
+    pub(super) fn set<V: Into<figment::value::Value>>(&mut self, key: &'static str, value: Option<V>) {
         if let Some(value) = value {
             self.0.push((key, value.into()));
         }

@@ -5,6 +5,7 @@
 mod cluster;
 mod error;
 mod file;
+mod go_broker;
 mod go_tool;
 mod layers;
 mod log;

@@ -1,5 +1,7 @@
 use std::io::Write;
 
+use harrier_milvus::source::LogKind;
+
 use super::{Config, ConfigError, Layers};
 
 fn load(yaml: &str) -> Result<Config, ConfigError> {
@@ -115,7 +117,25 @@ fn harriers_own_keys_win_over_the_go_tools() {
 }
 
 #[test]
-fn a_log_that_cannot_be_read_yet_is_refused_by_name() {
-    let text = message("sourceConfig:\n  pulsar: {address: 'pulsar://localhost:6650'}\n");
-    assert!(text.contains("source.log.kind") && text.contains("pulsar"), "{text}");
+fn the_go_tools_pulsar_is_the_source_log() {
+    let config = load(
+        "sourceConfig:\n  pulsar: {address: 'pulsar://localhost:6650', namespace: milvus, authParams: 'token:ey.J'}\n",
+    )
+    .unwrap();
+    let log = &config.source.log;
+    assert_eq!((log.kind, log.address.as_str()), (LogKind::Pulsar, "pulsar://localhost:6650"));
+    assert_eq!((log.tenant.as_str(), log.namespace.as_str()), ("public", "milvus"));
+    assert!(log.token.is_some());
+}
+
+#[test]
+fn what_a_kind_of_log_does_not_have_is_refused() {
+    let text = message("source: {log: {tls: {enabled: true}}}\n");
+    assert!(text.starts_with("source.log.tls.enabled") && text.contains("tls://"), "{text}");
+    let text = message("source: {log: {kind: kafka, address: 'k:1', token: abc}}\n");
+    assert!(text.starts_with("source.log.token") && !text.contains("abc"), "{text}");
+    let text = message("source: {log: {kind: pulsar, namespace: ''}}\n");
+    assert!(text.starts_with("source.log.namespace"), "{text}");
+    let text = message("source: {log: {kind: kafka, sasl_mechanism: GSSAPI}}\n");
+    assert!(text.contains("source.log.sasl_mechanism") && text.contains("SCRAM-SHA-256"), "{text}");
 }

@@ -51,6 +51,7 @@ use crate::leader::LeaderView;
 use crate::raft::Registry;
 use crate::seal::Sealer;
 
+use crate::retention::SourceRetention;
 use answer::{Answer, ApiError};
 use backlog::Backlogs;
 pub use maintenance::SetLogLevel;
@@ -79,6 +80,8 @@ pub struct AppParts {
     pub source_log: Arc<dyn LogSource>,
     /// Changes the log level of the process.
     pub set_log_level: SetLogLevel,
+    /// How long the source's log keeps messages.
+    pub retention: SourceRetention,
 }
 
 /// State of the handlers.
@@ -94,6 +97,7 @@ pub(crate) struct AppState {
     http_client: HttpClient,
     backlogs: Backlogs,
     requests: RequestMetrics,
+    retention: SourceRetention,
 }
 
 impl AppState {
@@ -111,11 +115,12 @@ impl AppState {
     fn remarks(&self, task_id: &str) -> Remarks {
         let foreign = self.leader.foreign_writes();
         let times = (self.now_ms(), self.config.foreign_shown_ms);
-        let warnings = self.registry.read(|registry| {
+        let mut warnings = self.registry.read(|registry| {
             let mut warnings = crate::leader::warnings_of(registry, task_id, &foreign, times);
             warnings.extend(registry.passed_over.get(task_id).map(task_view::passed_over));
             warnings
         });
+        warnings.extend(self.retention.warning());
         let held = self.leader.held_collections().remove(task_id).unwrap_or_default();
         let reason = self.leader.task_reason(task_id);
         let metadata = self.leader.metadata_remarks().remove(task_id).unwrap_or_default();
@@ -137,6 +142,7 @@ pub fn router(parts: AppParts) -> Router {
         http_client: HttpClient::new(FORWARD_CONNECT_TIMEOUT),
         backlogs: Backlogs::default(),
         requests: RequestMetrics::default(),
+        retention: parts.retention,
     });
     Router::new()
         .route("/cdc", any(dispatch::cdc))

@@ -4,7 +4,13 @@
 //! A reader never heals itself: a gap, a trimmed log, a lost connection or silence is an `Err`, and the
 //! caller opens again after the last position that it has. So nothing is skipped behind anybody's back.
 
+pub mod access;
+mod kafka;
 mod nats;
+mod pulsar;
+pub mod retention;
+mod timetick;
+mod wire;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -15,7 +21,10 @@ use bytes::Bytes;
 
 use crate::error::ErrorClass;
 use crate::reach::Answer;
-use crate::source::{LogConfig, LogKind};
+use crate::source::LogKind;
+
+pub use access::{AccessError, LogAccess, LogTls};
+use retention::Retention;
 
 /// One message of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +102,12 @@ pub trait LogSource: Send + Sync {
 
     /// Whether the broker answers at all, on a new connection.
     async fn reach(&self, within: Duration) -> Answer;
+
+    /// How long the broker keeps the messages of a channel; `None` where it does not tell.
+    ///
+    /// # Errors
+    /// When it would tell, and cannot be asked.
+    async fn retention(&self, channel: &str) -> Result<Option<Retention>, LogError>;
 }
 
 /// An open channel.
@@ -162,10 +177,12 @@ impl LogError {
     }
 }
 
-/// The log that a configuration names. Connects when it is first used; every reader has a connection of its own,
+/// The log that is described. Connects when it is first used; every reader has a connection of its own,
 /// so that a slow one holds up no other.
-pub fn open_source(config: &LogConfig) -> Arc<dyn LogSource> {
-    match config.kind {
-        LogKind::Nats => Arc::new(nats::NatsLog::new(config.clone())),
+pub fn open_source(access: &LogAccess) -> Arc<dyn LogSource> {
+    match access.kind {
+        LogKind::Nats => Arc::new(nats::NatsLog::new(access.clone())),
+        LogKind::Pulsar => Arc::new(pulsar::PulsarLog::new(access.clone())),
+        LogKind::Kafka => Arc::new(kafka::KafkaLog::new(access.clone())),
     }
 }

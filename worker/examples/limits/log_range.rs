@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use harrier_milvus::client::{CollectionDescription, Endpoint, MilvusClient};
-use harrier_milvus::log::{LogMessage, LogSource, Start, open_source};
-use harrier_milvus::source::LogConfig;
+use harrier_milvus::log::{LogAccess, LogMessage, LogSource, Start, open_source};
+use harrier_milvus::source::LogKind;
 use serde_json::{Value, json};
 
 /// What the worker asks for in one read.
@@ -23,6 +23,9 @@ pub struct Channel {
     /// `host:port` of its log.
     #[arg(long)]
     log: String,
+    /// `nats`, `pulsar` or `kafka`.
+    #[arg(long, default_value = "nats")]
+    log_kind: String,
     /// Database of the collection.
     #[arg(long)]
     pub database: String,
@@ -49,8 +52,9 @@ impl Channel {
     pub async fn open(&self) -> Result<OpenChannel> {
         let client = MilvusClient::connect(&Endpoint::new(&self.source)).await?;
         let collection = client.describe_collection(&self.database, &self.collection).await?;
-        let config = LogConfig { address: self.log.clone(), ..LogConfig::default() };
-        Ok(OpenChannel { source: open_source(&config), collection })
+        let kind = LogKind::of(&self.log_kind).context("--log-kind is nats, pulsar or kafka")?;
+        let access = LogAccess { kind, address: self.log.clone(), ..LogAccess::default() };
+        Ok(OpenChannel { source: open_source(&access), collection })
     }
 }
 

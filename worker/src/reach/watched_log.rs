@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use harrier_milvus::error::ErrorClass;
+use harrier_milvus::log::retention::Retention;
 use harrier_milvus::log::{Backlog, LogError, LogMessage, LogReader, LogSource, LogTail, Start};
 use harrier_milvus::reach::Answer;
 
@@ -62,6 +63,10 @@ impl LogSource for WatchedLog {
 
     async fn reach(&self, within: Duration) -> Answer {
         self.log.reach(within).await
+    }
+
+    async fn retention(&self, channel: &str) -> Result<Option<Retention>, LogError> {
+        self.log.retention(channel).await
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) async fn create(state: &AppState, data: &Fields<'_>) -> Result<Value,
     let mut task = new_task(state, id.clone(), checked)?;
     log_positions::check(&state.source_log, &task.spec).await?;
     let facts = probe(state, &task, &login, &address).await?;
+    state.retention.check().await.map_err(ApiError::refused)?;
     let target = identity::describe(address, &facts.collection_ids)?;
     task.target_id.clone_from(&target.id);
     let task_count_max = state.config.task_count_max;

@@ -52,6 +52,9 @@ fn render_tasks(exposition: &mut Exposition, state: &AppState) {
     let task_ids: Vec<_> = state.registry.read(|registry| {
         registry::tasks(exposition, registry);
         registry::lag(exposition, registry, now_ms);
+        if let Some(kept) = state.retention.known().and_then(|retention| retention.time) {
+            registry::log_left(exposition, registry, now_ms, kept);
+        }
         registry::senders(exposition, registry);
         registry.tasks.keys().cloned().collect()
     });

@@ -1,6 +1,8 @@
 //! Gauges that are read off the registry when somebody scrapes. Nothing here is remembered between scrapes: what is
 //! stuck shows a lag that rises, because now moves and the confirmed tick does not.
 
+use std::time::Duration;
+
 use harrier_milvus::tso;
 
 use super::text::{Exposition, Kind};
@@ -49,6 +51,22 @@ pub(super) fn lag(exposition: &mut Exposition, registry: &State, now_ms: u64) {
     for task in registry.tasks.values() {
         family.sample(&[("task_id", &task.id)], lag::of_task(registry, task, now_ms));
     }
+    caught_up(exposition, registry);
+}
+
+/// How long the source's log will keep what each channel shard has yet to read.
+pub(super) fn log_left(exposition: &mut Exposition, registry: &State, now_ms: u64, kept: Duration) {
+    let help = "seconds until the source's log may drop what the channel shard has yet to read";
+    let mut family = exposition.family("harrier_log_left_seconds", Kind::Gauge, help);
+    for task in registry.tasks.values() {
+        for (vchannel, shard) in task_shards(registry, &task.id) {
+            let left = (kept.as_secs_f64() - lag::of_shard(task, shard, now_ms)).max(0.0);
+            family.sample(&[("task_id", &task.id), ("vchannel_name", vchannel)], left);
+        }
+    }
+}
+
+fn caught_up(exposition: &mut Exposition, registry: &State) {
     let help = "1 when the channel shard has caught up with its source channel";
     let mut family = exposition.family("harrier_shard_caught_up", Kind::Gauge, help);
     for task in registry.tasks.values() {

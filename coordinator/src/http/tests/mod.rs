@@ -9,6 +9,7 @@ mod life;
 mod limits;
 mod played_log;
 mod positions;
+mod retention;
 mod scrape;
 mod secrets;
 mod server;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use harrier_milvus::log::retention::Retention;
 use harrier_milvus::log::{LogError, LogMessage, LogReader, LogSource, LogTail, Start};
 use harrier_milvus::reach::Answer;
 
@@ -60,6 +61,10 @@ impl LogSource for PlayedLog {
 
     async fn reach(&self, _within: Duration) -> Answer {
         Answer::Answered
+    }
+
+    async fn retention(&self, _channel: &str) -> Result<Option<Retention>, LogError> {
+        Ok(None)
     }
 }
 

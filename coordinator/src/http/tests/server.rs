@@ -19,6 +19,7 @@ use crate::http::probe::{ProbeError, TargetFacts, TargetProber};
 use crate::http::{AppParts, router};
 use crate::leader::LeaderView;
 use crate::raft::{RaftOptions, Registry};
+use crate::retention::{self, SourceRetention};
 use crate::seal::{Sealer, SealingKey};
 
 /// Answers every probe with what it was told last, and counts.
@@ -90,6 +91,14 @@ impl Server {
 
     /// With a changed configuration.
     pub(super) async fn start_with(change: impl FnOnce(&mut CoordinatorConfig)) -> Self {
+        Self::start_on(retention::tests::of(Ok(None), false), change).await
+    }
+
+    /// With a source whose log keeps messages for a certain time.
+    pub(super) async fn start_on(
+        retention: SourceRetention,
+        change: impl FnOnce(&mut CoordinatorConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = CoordinatorConfig::default();
         change(&mut config);
@@ -110,6 +119,7 @@ impl Server {
                 levels.lock().unwrap().push(level.to_owned());
                 Ok(())
             }),
+            retention,
         });
         Server { router, target, log, registry, log_levels, folder }
     }

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use super::super::LogError;
 use super::pull::MESSAGES_BUFFERED_MAX;
+use crate::log::LogAccess;
 use crate::reach::{self, Answer};
-use crate::source::LogConfig;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(config: &LogConfig) -> Result<Self, LogError> {
+    pub(super) async fn open(config: &LogAccess) -> Result<Self, LogError> {
         let (sender, lost) = watch::channel(None);
         let options = options(config).event_callback(move |event| {
             let sender = sender.clone();
@@ -69,7 +69,7 @@ impl Connection {
 }
 
 /// Connects, which takes an answer to a ping, and closes.
-pub(super) async fn reach(config: &LogConfig, within: Duration) -> Answer {
+pub(super) async fn reach(config: &LogAccess, within: Duration) -> Answer {
     match tokio::time::timeout(within, options(config).connect(config.address.as_str())).await {
         Err(_) => Answer::Silent,
         Ok(Ok(_)) => Answer::Answered,
@@ -87,7 +87,7 @@ fn jetstream(client: &Client) -> jetstream::Context {
     context
 }
 
-fn options(config: &LogConfig) -> ConnectOptions {
+fn options(config: &LogAccess) -> ConnectOptions {
     let mut options = ConnectOptions::new()
         .name("harrier")
         .connection_timeout(CONNECT_TIMEOUT)
@@ -107,7 +107,7 @@ fn options(config: &LogConfig) -> ConnectOptions {
     options
 }
 
-fn connect_error(config: &LogConfig, error: &async_nats::ConnectError) -> LogError {
+fn connect_error(config: &LogAccess, error: &async_nats::ConnectError) -> LogError {
     let detail = format!("connecting to {}: {error}", address_without_login(&config.address));
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => LogError::Auth(detail),

@@ -17,20 +17,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::retention::Retention;
 use super::{Backlog, LogError, LogReader, LogSource, LogTail, Start};
+use crate::log::LogAccess;
 use crate::reach::Answer;
-use crate::source::LogConfig;
 
 use connection::Connection;
 use reader::NatsReader;
 
 /// The log of a source on NATS JetStream.
 pub(super) struct NatsLog {
-    config: LogConfig,
+    config: LogAccess,
 }
 
 impl NatsLog {
-    pub(super) fn new(config: LogConfig) -> Self {
+    pub(super) fn new(config: LogAccess) -> Self {
         Self { config }
     }
 }
@@ -66,5 +67,19 @@ impl LogSource for NatsLog {
 
     async fn reach(&self, within: Duration) -> Answer {
         connection::reach(&self.config, within).await
+    }
+
+    async fn retention(&self, channel: &str) -> Result<Option<Retention>, LogError> {
+        let connection = Connection::open(&self.config).await?;
+        let limits = match connection.stream(channel).await {
+            Ok(stream) => stream.cached_info().config.clone(),
+            // Milvus makes a stream with its first message.
+            Err(LogError::NoSuchChannel(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // What is not above zero is no bound.
+        let time = Some(limits.max_age).filter(|age| !age.is_zero());
+        let bytes = u64::try_from(limits.max_bytes).ok().filter(|bytes| *bytes > 0);
+        Ok(Some(Retention { time, bytes }))
     }
 }

@@ -1,21 +1,20 @@
 //! The end of a channel: back from its newest message to the last timetick.
 
 use bytes::Bytes;
-use harrier_proto::common::{MsgHeader, MsgType};
-use prost::Message as _;
 
+use super::super::timetick::from_last_tick;
 use super::super::{Backlog, LogError, LogMessage, LogReader, LogTail};
 use super::connection::Connection;
 use super::position;
 use super::reader::NatsReader;
-use crate::source::LogConfig;
+use crate::log::LogAccess;
 
 /// Messages looked at first; a channel without writes has a tick every 200 ms.
 const LOOK_BACK: u64 = 64;
 const LOOK_BACK_GROWTH: u64 = 8;
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-pub(super) async fn read(config: &LogConfig, channel: &str) -> Result<LogTail, LogError> {
+pub(super) async fn read(config: &LogAccess, channel: &str) -> Result<LogTail, LogError> {
     let connection = Connection::open(config).await?;
     let state = connection.stream(channel).await?.cached_info().state.clone();
     let (first, last) = (state.first_sequence, state.last_sequence);
@@ -29,27 +28,24 @@ pub(super) async fn read(config: &LogConfig, channel: &str) -> Result<LogTail, L
     let mut look_back = LOOK_BACK;
     loop {
         let from = last.saturating_sub(look_back - 1).max(first);
-        let mut messages = range(&connection, channel, from, last).await?;
-        if let Some(tick) = messages.iter().rposition(is_timetick) {
-            messages.drain(..tick);
-            return Ok(LogTail { position, messages });
-        }
-        if from == first {
-            return Ok(LogTail { position, messages });
+        match from_last_tick(range(&connection, channel, from, last).await?) {
+            Ok(messages) => return Ok(LogTail { position, messages }),
+            Err(messages) if from == first => return Ok(LogTail { position, messages }),
+            Err(_) => {}
         }
         look_back = look_back.saturating_mul(LOOK_BACK_GROWTH);
     }
 }
 
 /// Position of the newest message.
-pub(super) async fn end(config: &LogConfig, channel: &str) -> Result<Option<Bytes>, LogError> {
+pub(super) async fn end(config: &LogAccess, channel: &str) -> Result<Option<Bytes>, LogError> {
     let connection = Connection::open(config).await?;
     let last = connection.stream(channel).await?.cached_info().state.last_sequence;
     Ok((last > 0).then(|| position::encode(last)))
 }
 
 /// What is behind a sequence, as the stream counts.
-pub(super) async fn backlog(config: &LogConfig, channel: &str, after: u64) -> Result<Backlog, LogError> {
+pub(super) async fn backlog(config: &LogAccess, channel: &str, after: u64) -> Result<Backlog, LogError> {
     let connection = Connection::open(config).await?;
     let state = connection.stream(channel).await?.cached_info().state.clone();
     let messages = state.last_sequence.saturating_sub(after.max(state.first_sequence.saturating_sub(1)));
@@ -76,9 +72,4 @@ async fn range(
     }
     messages.retain(|message| position::compare(&message.position, &end).is_le());
     Ok(messages)
-}
-
-fn is_timetick(message: &LogMessage) -> bool {
-    let header = MsgHeader::decode(message.payload.clone()).ok();
-    header.and_then(|header| header.base).is_some_and(|base| base.msg_type == MsgType::TimeTick as i32)
 }

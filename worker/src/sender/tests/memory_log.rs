@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use harrier_milvus::log::retention::Retention;
 use harrier_milvus::log::{LogError, LogMessage, LogReader, LogSource, LogTail, Start};
 use harrier_milvus::reach::Answer;
 
@@ -82,6 +83,10 @@ impl LogSource for MemoryLog {
 
     async fn reach(&self, _within: Duration) -> Answer {
         Answer::Answered
+    }
+
+    async fn retention(&self, _channel: &str) -> Result<Option<Retention>, LogError> {
+        Ok(None)
     }
 }
 

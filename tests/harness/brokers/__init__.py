@@ -1,0 +1,1 @@
+"""Real Pulsar and Kafka brokers, without containers: installing and starting them."""
