@@ -11,11 +11,10 @@ from harness.brokers.install import why_not
 from harness.load import Load
 from harness.log_stand import LogStand
 from harness.rows import some
-from harness.rpc import Rpc
 from harness.scene import Scene
 from harness.schema import Type, field, key, schema, simple
+from harness.stubborn_client import StubbornClient
 from harness.wait import rest, until
-from harness.writer import Writer
 
 LOGS = ["nats", "pulsar", "kafka"]
 BROKERS = ["pulsar", "kafka"]
@@ -154,7 +153,7 @@ class TestLog:
         writer.insert(some(writer.schema, range(200)))
         scene.replicate()
         scene.wait_equal()
-        client = Client(scene, writer.schema)
+        client = StubbornClient(scene, writer)
         writes = Background(client.step, 0.02)
         writes.start()
         try:
@@ -186,37 +185,6 @@ def wait_same_rows(scene, name):
         return True
 
     until(f"both to have the same rows in {name}", same, 180, interval_s=1)
-
-
-class Client:
-    """Writes on whatever fails: what the source has taken of a request that failed is part of its content."""
-
-    def __init__(self, scene, schema_):
-        self._scene, self._schema, self._next = scene, schema_, 1000
-        self._writer = None
-        self.taken = 0
-
-    def step(self):
-        first, self._next = self._next, self._next + 10
-        try:
-            if self._writer is None:
-                self._writer = Writer(Rpc(self._scene.source.address), self._scene.database, self._schema)
-            self._writer.insert(some(self._schema, range(first, first + 10)))
-            self._writer.upsert(some(self._schema, range(first % 90, first % 90 + 5), salt=first))
-            self._writer.delete_keys([first - 7, first % 100])
-            self.taken += 1
-        except AssertionError:
-            # A connection that was refused waits longer and longer before it tries again.
-            self.close()
-
-    def wait_taken(self, count):
-        goal = self.taken + count
-        until(f"the source to take {count} more writes", lambda: self.taken >= goal, 120)
-
-    def close(self):
-        if self._writer is not None:
-            self._writer.rpc.close()
-        self._writer = None
 
 
 @pytest.mark.parametrize("log", BROKERS)

@@ -5,37 +5,9 @@ dies during writes is part of `test_windows`, where it is restarted anyway."""
 
 from harness.background import Background
 from harness.rows import some
-from harness.rpc import Rpc
 from harness.schema import simple
+from harness.stubborn_client import StubbornClient
 from harness.wait import rest, until
-from harness.writer import Writer
-
-
-class Client:
-    """Writes on whatever fails: what the source has taken of a request that failed is part of its content."""
-
-    def __init__(self, scene, writer):
-        self._scene, self._schema, self._next = scene, writer.schema, 1000
-        self._writer = None
-        self.failed = 0
-
-    def step(self):
-        first, self._next = self._next, self._next + 10
-        try:
-            if self._writer is None:
-                self._writer = Writer(Rpc(self._scene.source.address), self._scene.database, self._schema)
-            self._writer.insert(some(self._schema, range(first, first + 10)))
-            self._writer.upsert(some(self._schema, range(first % 90, first % 90 + 5), salt=first))
-            self._writer.delete_keys([first - 7, first % 100])
-        except AssertionError:
-            self.failed += 1
-            # A connection that was refused waits longer and longer before it tries again.
-            self.close()
-
-    def close(self):
-        if self._writer is not None:
-            self._writer.rpc.close()
-        self._writer = None
 
 
 def test_etcd_and_the_source_are_killed_and_come_back(scene, harrier):
@@ -45,7 +17,7 @@ def test_etcd_and_the_source_are_killed_and_come_back(scene, harrier):
         writer.insert(some(writer.schema, range(200)))
     task = scene.replicate()
     scene.wait_equal()
-    client = Client(scene, writers[0])
+    client = StubbornClient(scene, writers[0])
     writes = Background(client.step, 0.02)
     writes.start()
     try:
