@@ -17,7 +17,7 @@ from .hardy import Rough
 
 # The lease of a worker and what a coordinator adds to it, together.
 LEASE_S = 2.25
-STEPS_ASIDE_S, TOLD_S = 20, 20
+STEPS_ASIDE_S, FULL_S, TOLD_S = 20, 10, 20
 MINUTES_S = 150
 SLOW = [(0.02, 2e6), (0.1, 1e6), (0.2, 2e5)]
 
@@ -252,18 +252,22 @@ class Faults:
 
     def _fill_disk(self, member: Member) -> None:
         """Nothing of it can be written any more. It has to step aside by itself, and say why; there is space again
-        with its next start."""
+        with its next start. A registry that finds room within its own file needs none of the disk, and goes on."""
         victim, disk = member.process, self._arena.disk(member)
         self._note(f"no space for {victim.name}{'' if disk else ', by a limit on the size of its files'}")
         begin, log_size = time.monotonic(), victim.log.stat().st_size
         if disk:
             disk.fill()
+            while victim.alive() and time.monotonic() < begin + FULL_S:
+                rest(0.02)
+            disk.free()
+            if victim.alive():
+                self._note(f"it needed no room for {FULL_S} s")
+                return
         else:
             resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        until(f"{victim.name} to step aside", lambda: not victim.alive(), STEPS_ASIDE_S, interval_s=0.02)
+            until(f"{victim.name} to step aside", lambda: not victim.alive(), STEPS_ASIDE_S, interval_s=0.02)
         self._note(f"it stepped aside after {time.monotonic() - begin:.2f} s")
-        if disk:
-            disk.free()
 
         def told() -> bool:
             with open(victim.log, "rb") as log:
