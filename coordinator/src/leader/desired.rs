@@ -192,6 +192,7 @@ fn sender_assignment(state: &State, inputs: &SenderInputs) -> Option<SenderAssig
         sender_id: inputs.sender_id.clone(),
         epoch: sender.epoch,
         input_version: sender.input_version,
+        settled_version: sender.settled_version,
         target_pchannel: sender.target_pchannel.clone(),
         target: Some((*inputs.connection).clone()),
         clock: sender.clock,

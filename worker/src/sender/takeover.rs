@@ -52,7 +52,10 @@ pub(crate) fn uncertain_bound(assignment: &SenderAssignment, log_ends: &LogEnds)
     // First ticks, and the ends of what was dropped, go out with ticks of their own, which need not be on any log of
     // these.
     let told = assignment.drops.iter().map(|drop| drop.created_ts).chain([assignment.due_tick]);
-    // Without inputs no log tells how far the former owner got with the inputs that it had.
+    // Other inputs, or none: no log of these tells how far the former owner got with those that it had.
+    if assignment.settled_version < assignment.input_version {
+        return assignment.horizon;
+    }
     let Some(end) = log_ends.values().copied().max() else { return assignment.horizon };
     let reach = assignment.takeover_clock.saturating_add(TAKEOVER_REACH);
     assignment.horizon.min(told.fold(end.max(reach), Timestamp::max))
@@ -199,6 +202,24 @@ mod tests {
         assert_eq!(bound(90 * second, 70 * second), 90 * second);
         assert_eq!(bound(0, 0), 4 * second);
         assert_eq!(bound_after_restore(&assignment, &LogEnds::new(), 70 * second), 72 * second);
+    }
+
+    /// A collection was dropped before the successor began: the logs of the others lagged behind what had been sent by
+    /// its log, and the clock began below that.
+    #[test]
+    fn a_sender_whose_inputs_changed_since_it_last_settled_begins_at_the_horizon() {
+        let horizon = 50 * TAKEOVER_REACH;
+        let at = |settled_version| {
+            let assignment = SenderAssignment {
+                horizon,
+                input_version: 7,
+                settled_version,
+                ..SenderAssignment::default()
+            };
+            uncertain_bound(&assignment, &LogEnds::from([("lags".to_owned(), 20 * TAKEOVER_REACH)]))
+        };
+        assert_eq!(at(6), horizon);
+        assert_eq!(at(7), 20 * TAKEOVER_REACH);
     }
 
     /// Its last collection was dropped while its former owner died: the clock began below what was on the wire.
