@@ -46,6 +46,16 @@ pub enum Start {
     After(Bytes),
 }
 
+impl Start {
+    /// The position behind which to begin; `None`: at the oldest message.
+    fn position(self) -> Option<Bytes> {
+        match self {
+            Self::Oldest => None,
+            Self::After(position) => Some(position).filter(|position| !position.is_empty()),
+        }
+    }
+}
+
 /// The end of a channel at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogTail {

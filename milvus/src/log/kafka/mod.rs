@@ -54,11 +54,7 @@ impl LogSource for KafkaLog {
     }
 
     async fn open(&self, channel: &str, start: Start) -> Result<Box<dyn LogReader>, LogError> {
-        let after = match start {
-            Start::Oldest => None,
-            Start::After(position) if position.is_empty() => None,
-            Start::After(position) => Some(position::decode(channel, &position)?),
-        };
+        let after = start.position().map(|position| position::decode(channel, &position)).transpose()?;
         let leader = cluster::leader(&self.access, channel).await?;
         Ok(Box::new(KafkaReader::open(leader, channel, after).await?))
     }

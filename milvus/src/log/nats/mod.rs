@@ -43,11 +43,7 @@ impl LogSource for NatsLog {
     }
 
     async fn open(&self, channel: &str, start: Start) -> Result<Box<dyn LogReader>, LogError> {
-        let after = match start {
-            Start::Oldest => None,
-            Start::After(position) if position.is_empty() => None,
-            Start::After(position) => Some(position::decode(channel, &position)?),
-        };
+        let after = start.position().map(|position| position::decode(channel, &position)).transpose()?;
         let connection = Connection::open(&self.config).await?;
         Ok(Box::new(NatsReader::open(connection, channel, after).await?))
     }

@@ -54,11 +54,8 @@ impl LogSource for PulsarLog {
     }
 
     async fn open(&self, channel: &str, start: Start) -> Result<Box<dyn LogReader>, LogError> {
-        let after = match start {
-            Start::Oldest => None,
-            Start::After(position) if position.is_empty() => None,
-            Start::After(position) => Position::decode(channel, &position)?.unless_before_all(),
-        };
+        let after = start.position().map(|position| Position::decode(channel, &position)).transpose()?;
+        let after = after.and_then(Position::unless_before_all);
         let connection = lookup::owner(&self.access, channel).await?;
         Ok(Box::new(PulsarReader::open(connection, &self.access, channel, after).await?))
     }
