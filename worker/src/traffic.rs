@@ -96,7 +96,7 @@ pub struct Increment {
     pub newest_timestamp: u64,
     /// Rows of these that went in the idempotent form.
     pub replayed_rows: u64,
-    /// Messages of dropped partitions or collections, passed over.
+    /// Messages of dropped partitions or collections, and second copies, passed over.
     pub discarded: u64,
 }
 

@@ -8,6 +8,8 @@ pub mod access;
 mod kafka;
 mod nats;
 mod pulsar;
+#[cfg(test)]
+mod read_in_tests;
 pub mod retention;
 mod timetick;
 mod wire;

@@ -19,6 +19,7 @@ const REPLICATE_INFO: u32 = 7;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Base {
     pub msg_type: i32,
+    pub msg_id: i64,
     pub timestamp: u64,
     /// Every other field, as written: source id, properties, and what is not known here.
     pub rest: Vec<Bytes>,
@@ -32,8 +33,10 @@ impl Base {
             match inner.number {
                 MSG_TYPE => self.msg_type = inner.int32()?,
                 TIMESTAMP => self.timestamp = inner.varint()?,
-                // Given anew to what leaves. How a message came to the source says nothing to the target.
-                MSG_ID | REPLICATE_INFO => {}
+                // Given anew to what leaves.
+                MSG_ID => self.msg_id = inner.int64()?,
+                // How a message came to the source says nothing to the target.
+                REPLICATE_INFO => {}
                 _ => self.rest.push(payload.slice_ref(inner.raw)),
             }
         }

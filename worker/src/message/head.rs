@@ -49,6 +49,8 @@ pub enum Head {
 /// Where rows come from, with the source's names and ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowsHead {
+    /// The source's number of the message: a message that a producer wrote again has it twice.
+    pub msg_id: i64,
     /// Collection.
     pub collection_id: i64,
     /// Partition; -1 = all (Delete only).
@@ -120,7 +122,7 @@ fn read_base(payload: &Bytes) -> Result<Base, CodecError> {
 }
 
 fn read_rows(payload: &Bytes, base: &Base, insert: bool) -> Result<RowsHead, CodecError> {
-    let mut head = RowsHead::default();
+    let mut head = RowsHead { msg_id: base.msg_id, ..RowsHead::default() };
     let mut timestamps = Vec::new();
     let mut version = 0;
     for field in Fields::new(payload) {

@@ -23,7 +23,7 @@ pub(super) fn render(exposition: &mut Exposition, traffic: &[TrafficCounter]) {
     per_task(
         exposition,
         "harrier_discarded_messages_total",
-        "messages of dropped collections and partitions, passed over",
+        "messages of dropped collections and partitions, and second copies, passed over",
         traffic,
         |counter| counter.count.discarded,
     );

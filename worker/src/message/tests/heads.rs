@@ -14,6 +14,7 @@ fn rows_are_dated_by_their_own_timestamps() {
     let schema = Schema { text_key: false, columns: vec![(Kind::BinaryVector, false)], dynamic: false };
     let insert = encoded(&insert(&schema, 4, 20, false));
     let head = RowsHead {
+        msg_id: 5,
         collection_id: 7,
         partition_id: 8,
         partition_name: "_default".into(),

@@ -140,6 +140,15 @@ impl Core {
             newest_timestamp: rows.head.max_ts,
             ..Default::default()
         };
+        if shard.is_repeat(rows.head) {
+            if feed.again_until.is_none() {
+                let (shard_id, msg_id) = (&shard.spec.shard_id, rows.head.msg_id);
+                tracing::info!(shard = shard_id, msg_id, "the source wrote a message twice, passed over");
+                read.discarded = 1;
+                shard.traffic.add(message_kind(rows.kind), Operation::Read, &read);
+            }
+            return;
+        }
         let target_partition_id = match shard.routes.route(rows.head.partition_id) {
             Route::To(id) => id,
             Route::Dropped => {
@@ -166,6 +175,7 @@ impl Core {
             charge: rows.batch.charge.clone(),
         };
         if shard.sending.is_some() && held.head.max_ts <= shard.released {
+            shard.known.add(&held.head);
             self.send_again(key, &held);
         } else {
             self.keep(key, held);
@@ -180,6 +190,7 @@ impl Core {
         if shard.skipped.is_none() && room {
             self.held_bytes += bytes;
             self.unpooled_bytes += if held.charge.is_none() { bytes } else { 0 };
+            shard.known.add(&held.head);
             shard.held.push(held);
         } else if held.head.rows > 0 {
             let skipped = shard.skipped.get_or_insert_with(|| Skipped::new(held.before));

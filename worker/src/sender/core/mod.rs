@@ -19,6 +19,7 @@
 //!   all that was ever sent (`release`).
 //! - A collection that the target refuses leaves the pack and waits; the others do not (`isolate`, `hold`).
 //! - What is held is bounded: messages beyond are read a second time once their tick is known (`skipped`, `reread`).
+//! - What a producer of the source wrote twice is sent once (`repeats`).
 //! - What was dropped leaves first; its end is told once the target no longer has it (`drops`).
 //! - What was created at the target gets its first tick, also when there is no input that brings one (`due_tick`).
 
@@ -41,6 +42,7 @@ mod portion;
 mod position;
 mod presence;
 mod release;
+mod repeats;
 mod report;
 mod request;
 mod reread;

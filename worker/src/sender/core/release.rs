@@ -74,10 +74,7 @@ impl Core {
         let mut pack = Pack::default();
         for release in releases {
             let Some(shard) = self.shards.get_mut(&release.shard) else { continue };
-            let held = std::mem::take(&mut shard.held);
-            let (covered, open): (Vec<_>, Vec<_>) =
-                held.into_iter().partition(|held| held.head.max_ts <= release.until);
-            shard.held = open;
+            let covered = shard.take_covered(release.until);
             shard.released = release.until;
             if covered.is_empty() && !release.reread {
                 continue;

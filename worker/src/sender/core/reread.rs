@@ -149,6 +149,7 @@ impl Core {
         for key in open.releases.keys() {
             if let Some(shard) = self.shards.get_mut(key) {
                 shard.sending = None;
+                shard.forget_sent();
             }
         }
         let marks = self.marks(Some(ends_with));

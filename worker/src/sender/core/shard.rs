@@ -10,6 +10,7 @@ use super::confirm::Subject;
 use super::error::CoreError;
 use super::feed::{Charge, FeedKind};
 use super::position::Positions;
+use super::repeats::Known;
 use super::route::{Route, Routes};
 use super::skipped::Skipped;
 use super::traffic::ShardTraffic;
@@ -77,6 +78,8 @@ pub(crate) struct Shard {
     pub floor: Timestamp,
     /// Not yet released, in log order.
     pub held: Vec<Held>,
+    /// What is held, and, while it is read a second time, what is being sent.
+    pub known: Known,
     /// What comes behind them, for which there was no room.
     pub skipped: Option<Skipped>,
     /// While its messages go out in parts of a pack that is not closed: where a successor would go on.
@@ -118,6 +121,7 @@ impl Shard {
             replay_until: 0,
             floor,
             held: Vec::new(),
+            known: Known::default(),
             skipped: None,
             sending: None,
             missing: Vec::new(),
@@ -152,9 +156,32 @@ impl Shard {
         (before - self.held.len()) as u64
     }
 
+    /// Whether the source wrote this message before, and it is not released yet. What was released is told by its
+    /// timestamps.
+    pub(crate) fn is_repeat(&self, head: &RowsHead) -> bool {
+        self.known.has(head) || self.skipped.as_ref().is_some_and(|skipped| skipped.known.has(head))
+    }
+
+    /// Takes the messages up to `until` from what is held.
+    pub(crate) fn take_covered(&mut self, until: Timestamp) -> Vec<Held> {
+        let held = std::mem::take(&mut self.held);
+        let (covered, open) = held.into_iter().partition(|held| held.head.max_ts <= until);
+        self.held = open;
+        self.forget_sent();
+        covered
+    }
+
+    /// What is sent cannot come again; while some of it is still to be read a second time, it can.
+    pub(crate) fn forget_sent(&mut self) {
+        if self.sending.is_none() {
+            self.known.keep_only(self.held.iter().map(|held| &held.head));
+        }
+    }
+
     /// Holds nothing any more.
     pub(crate) fn let_go(&mut self) {
         self.held.clear();
+        self.known = Known::default();
         self.skipped = None;
         self.sending = None;
     }

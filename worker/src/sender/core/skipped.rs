@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use harrier_milvus::tso::Timestamp;
 
+use super::repeats::Known;
 use crate::message::{self, CodecError, RowsHead};
 
 /// Below this many timestamps repetitions are not looked for.
@@ -17,6 +18,8 @@ const REPEATED_MIN: usize = 1024;
 pub(crate) struct Skipped {
     /// Where to start to read the first of them.
     pub before: Bytes,
+    /// To tell repeats: 16 bytes per message.
+    pub known: Known,
     /// Of all their rows, 8 bytes per different one; with repetitions up to twice as many.
     timestamps: Vec<Timestamp>,
     /// How many timestamps there were when repetitions were last removed.
@@ -28,7 +31,14 @@ pub(crate) struct Skipped {
 
 impl Skipped {
     pub(crate) fn new(before: Bytes) -> Self {
-        Self { before, timestamps: Vec::new(), different: 0, least: Timestamp::MAX, bytes: 0 }
+        Self {
+            before,
+            known: Known::default(),
+            timestamps: Vec::new(),
+            different: 0,
+            least: Timestamp::MAX,
+            bytes: 0,
+        }
     }
 
     /// Passes over a message with rows.
@@ -45,6 +55,7 @@ impl Skipped {
             self.timestamps.dedup();
             self.different = self.timestamps.len();
         }
+        self.known.add(head);
         self.least = self.least.min(head.max_ts);
         self.bytes += payload.len();
         Ok(())

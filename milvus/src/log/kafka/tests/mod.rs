@@ -10,11 +10,10 @@ use secrecy::SecretString;
 
 use super::batch::samples::Sample;
 use super::{KafkaLog, position};
-use crate::log::{LogAccess, LogError, LogMessage, LogReader, LogSource, Start};
+use crate::log::read_in_tests::{BYTES, until_error, up_to};
+use crate::log::{LogAccess, LogError, LogMessage, LogSource, Start};
 use crate::reach::Answer;
 use crate::source::LogKind;
-
-const BYTES: usize = 1 << 20;
 
 fn access(broker: &Broker) -> LogAccess {
     LogAccess { kind: LogKind::Kafka, address: broker.address.to_string(), ..LogAccess::default() }
@@ -49,28 +48,6 @@ fn shown(messages: &[LogMessage]) -> Vec<(i64, String)> {
         .iter()
         .map(|message| (offset(message), String::from_utf8_lossy(&message.payload).into_owned()))
         .collect()
-}
-
-async fn until_error(reader: &mut dyn LogReader) -> (Vec<LogMessage>, LogError) {
-    let mut messages = Vec::new();
-    loop {
-        match reader.next(BYTES).await {
-            Ok(more) => messages.extend(more),
-            Err(error) => return (messages, error),
-        }
-    }
-}
-
-/// Reads until `count` messages are there, or an error comes.
-async fn up_to(reader: &mut dyn LogReader, count: usize) -> (Vec<LogMessage>, Option<LogError>) {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        match reader.next(BYTES).await {
-            Ok(more) => messages.extend(more),
-            Err(error) => return (messages, Some(error)),
-        }
-    }
-    (messages, None)
 }
 
 #[tokio::test]

@@ -10,11 +10,11 @@ use broker::{Broker, Topic};
 
 use super::PulsarLog;
 use super::position::Position;
-use crate::log::{LogAccess, LogError, LogMessage, LogReader, LogSource, Start};
+use crate::log::read_in_tests::{BYTES, until_error, up_to};
+use crate::log::{LogAccess, LogError, LogMessage, LogSource, Start};
 use crate::reach::Answer;
 use crate::source::LogKind;
 
-const BYTES: usize = 1 << 20;
 /// Entries per ledger.
 const LEDGERS: [(i64, i64); 4] = [(3, 3), (4, 1), (9, 5), (12, 2)];
 
@@ -29,29 +29,6 @@ fn shown(messages: &[LogMessage]) -> Vec<String> {
         .iter()
         .map(|message| format!("{} {}", at(message), String::from_utf8_lossy(&message.payload)))
         .collect()
-}
-
-/// Reads until an error comes, and returns it with what came before.
-async fn until_error(reader: &mut dyn LogReader) -> (Vec<LogMessage>, LogError) {
-    let mut messages = Vec::new();
-    loop {
-        match reader.next(BYTES).await {
-            Ok(more) => messages.extend(more),
-            Err(error) => return (messages, error),
-        }
-    }
-}
-
-/// Reads until `count` messages are there, or an error comes.
-async fn up_to(reader: &mut dyn LogReader, count: usize) -> (Vec<LogMessage>, Option<LogError>) {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        match reader.next(BYTES).await {
-            Ok(more) => messages.extend(more),
-            Err(error) => return (messages, Some(error)),
-        }
-    }
-    (messages, None)
 }
 
 fn start_behind(messages: &[LogMessage]) -> Start {

@@ -1,6 +1,7 @@
 //! What the source wrote: rows of several shards on several channels, by several proxies, and the ticks.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use harrier_milvus::log::LogMessage;
@@ -68,6 +69,14 @@ impl Write {
             format!("partition {}", self.partition)
         };
         format!("{kind} keys {:?} at {at} in {partition} of shard {}", self.keys, self.shard)
+    }
+
+    /// When it is on the log: some are there twice, for the producer did not hear of the first time. Follows from the
+    /// delay, so that it takes no choice of its own.
+    fn arrivals_ms(&self) -> impl Iterator<Item = u64> {
+        let first = tso::physical_ms(self.ts) + self.delay_ms;
+        let again = (self.delay_ms % 5 == 4).then_some(first + self.delay_ms / 2);
+        std::iter::once(first).chain(again)
     }
 
     pub(crate) fn max_ts(&self) -> Timestamp {
@@ -238,12 +247,12 @@ impl Write {
 }
 
 /// The log of one channel: writes arrive later than their timestamps say, each by its own delay, for several proxies
-/// write; a tick promises only that nothing at or below it comes any more. For a while there may be none.
+/// write; a tick promises only that nothing at or below it comes any more, also not a second time. For a while there may be none.
 fn log(random: &mut Random, shape: &Shape, writes: &[Write], channel: usize) -> Vec<Logged> {
     let mut arrivals: Vec<(u64, &Write)> = writes
         .iter()
         .filter(|write| shape.shards[write.shard] == channel)
-        .map(|write| (tso::physical_ms(write.ts) + write.delay_ms, write))
+        .flat_map(|write| write.arrivals_ms().map(move |at_ms| (at_ms, write)))
         .collect();
     arrivals.sort_by_key(|(at_ms, _)| *at_ms);
     let still = random.chance(30).then(|| {
@@ -280,12 +289,19 @@ pub(crate) fn position(number: u64) -> Bytes {
     Bytes::copy_from_slice(&number.to_le_bytes())
 }
 
-fn base(msg_type: MsgType, timestamp: Timestamp) -> Option<MsgBase> {
-    Some(MsgBase { msg_type: msg_type as i32, msg_id: 1, timestamp, ..Default::default() })
+fn base(msg_type: MsgType, msg_id: i64, timestamp: Timestamp) -> Option<MsgBase> {
+    Some(MsgBase { msg_type: msg_type as i32, msg_id, timestamp, ..Default::default() })
+}
+
+/// Of its own for each message.
+fn msg_id(write: &Write) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (write.shard, write.partition, &write.keys, write.ts, write.insert).hash(&mut hasher);
+    hasher.finish().cast_signed()
 }
 
 pub(crate) fn tick_message(tick: Timestamp) -> Bytes {
-    Bytes::from(TimeTickMsg { base: base(MsgType::TimeTick, tick) }.encode_to_vec())
+    Bytes::from(TimeTickMsg { base: base(MsgType::TimeTick, 1, tick) }.encode_to_vec())
 }
 
 pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
@@ -293,7 +309,7 @@ pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
     let timestamps = write.timestamps();
     if !write.insert {
         let request = DeleteRequest {
-            base: base(MsgType::Delete, write.ts),
+            base: base(MsgType::Delete, msg_id(write), write.ts),
             shard_name: vchannel(shape, write.shard),
             collection_id: 1000 + write.shard as i64,
             partition_id,
@@ -308,7 +324,7 @@ pub(super) fn rows_message(shape: &Shape, write: &Write) -> Bytes {
     }
     let values = timestamps.iter().map(|ts| *ts as i64).collect();
     let request = InsertRequest {
-        base: base(MsgType::Insert, 0),
+        base: base(MsgType::Insert, msg_id(write), 0),
         shard_name: vchannel(shape, write.shard),
         collection_id: 1000 + write.shard as i64,
         partition_id,

@@ -11,6 +11,7 @@ mod last_tick;
 mod late_calls;
 mod memory;
 pub(crate) mod random;
+mod repeats;
 mod shrink;
 mod sizes;
 mod slow_target;
