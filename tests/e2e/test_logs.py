@@ -10,6 +10,7 @@ from harness.background import Background
 from harness.brokers.install import why_not
 from harness.load import Load
 from harness.log_stand import LogStand
+from harness.prometheus import scrape
 from harness.rows import some
 from harness.scene import Scene
 from harness.schema import Type, field, key, schema, simple
@@ -187,6 +188,12 @@ def wait_same_rows(scene, name):
     until(f"both to have the same rows in {name}", same, 180, interval_s=1)
 
 
+def second_copies(scene):
+    """Messages that were passed over, of all tasks: nothing else is when nothing was dropped."""
+    return sum(sample.value for sample in scrape(f"{scene.api.url}/metrics")[1]
+               if sample.name == "harrier_discarded_messages_total")
+
+
 @pytest.mark.parametrize("log", BROKERS)
 class TestBroker:
     def test_nothing_is_left_behind(self, log_scene, log_stand):
@@ -268,3 +275,25 @@ class TestBroker:
         finally:
             if log_stand.log == "pulsar":
                 broker.keep(10080, -1)
+
+
+@pytest.mark.parametrize("log", ["pulsar"])
+class TestRepeats:
+    def test_what_the_source_writes_twice_is_there_once(self, log_scene, log_stand):
+        """A producer whose topic is taken away before the broker answered writes its message again, and the topic holds
+        both. The source shows its rows once, and so does the standby. About one time in ten it is the right moment."""
+        scene, broker = log_scene, log_stand.broker
+        writer = scene.create(simple("twice"), shards=2)
+        scene.replicate()
+        scene.wait_equal()
+        before = second_copies(scene)
+        with Load(scene, writer) as load:
+
+            def written_twice():
+                for topic in pchannels(scene, "twice"):
+                    broker.unload(topic)
+                load.wait_rounds(2)
+                return second_copies(scene) - before >= 3
+
+            until("three messages to be on the log twice", written_twice, 90, interval_s=0)
+        scene.wait_equal(120)
