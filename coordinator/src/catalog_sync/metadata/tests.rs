@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod crashes;
+mod edit;
+mod model;
 mod plans;
+mod ports;
 mod world;
 
 use std::time::Duration;
 
 use super::super::fixtures::TASK;
 use crate::registry::MetadataItem;
-use world::{A, Edit, World, index, scalar};
+use edit::{Edit, index, scalar};
+use world::{A, World};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_there_before_the_task_is_brought_indexes_before_the_load() {

@@ -3,7 +3,8 @@
 use harrier_milvus::catalog::{CatalogSnapshot, Grant};
 use proptest::prelude::*;
 
-use super::world::{A, B, Crash, Edit, World, index, scalar};
+use super::edit::{Edit, index, scalar};
+use super::world::{A, B, Crash, World};
 
 type Operation = fn(&mut CatalogSnapshot);
 

@@ -8,7 +8,8 @@ use harrier_proto::common::KeyValuePair;
 
 use super::super::super::fixtures::{mapping_of, source_collection};
 use super::super::plan::{AtTarget, Collection, Plan, plan};
-use super::world::{A, index};
+use super::edit::index;
+use super::world::A;
 use crate::registry::MetadataItem;
 
 fn planned(metadata: &SourceMetadata, known: &[MetadataItem], target: &AtTarget) -> Plan {
@@ -38,7 +39,7 @@ fn at_target(index: Option<&str>) -> AtTarget {
     let kind = |kind: &str| TargetIndex {
         name: "fast".into(),
         field: "v".into(),
-        params: super::world::index(0, "fast", kind).params,
+        params: super::edit::index(0, "fast", kind).params,
     };
     let indexes = index.map(kind).into_iter().collect();
     AtTarget { name: "a".into(), indexes, ..AtTarget::default() }
