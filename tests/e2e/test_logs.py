@@ -34,8 +34,13 @@ def log_stands(request):
     def of(log: str) -> LogStand:
         if not running or running[0].log != log:
             stop()
-            running.append(LogStand(log))
-            running[0].start()
+            stand = LogStand(log)
+            try:
+                running.append(stand.start())
+            except Exception:
+                # The next test begins anew, instead of failing on what this start left undone.
+                stand.stop(keep=True)
+                raise
         return running[0]
 
     yield of

@@ -15,6 +15,9 @@ LIKE_MILVUS_CHART = {
     "maxMessageSize": 104857600, "nettyMaxFrameSizeBytes": 104867840,
     "defaultRetentionTimeInMinutes": 10080, "defaultRetentionSizeInMB": -1,
 }
+# A bookie writes nothing more once its file system is fuller than a share (95 % unless told), however large the rest
+# is; what the suites write is small, so a machine whose disk is well used must not end them.
+ANY_DISK = {"diskUsageThreshold": 0.998, "diskUsageWarnThreshold": 0.997, "diskUsageLwmThreshold": 0.997}
 # It shares two cores and the memory with two Milvus servers.
 SMALL = {
     "numIOThreads": 2, "numHttpServerThreads": 8, "numOrderedExecutorThreads": 2, "topicOrderedExecutorThreadNum": 2,
@@ -42,7 +45,7 @@ class Pulsar:
         }
         config = data / "standalone.conf"
         config.write_text(_with(distribution / "conf" / "standalone.conf",
-                                {**own, **SMALL, **LIKE_MILVUS_CHART, **(settings or {})}))
+                                {**own, **SMALL, **ANY_DISK, **LIKE_MILVUS_CHART, **(settings or {})}))
         self.process = Process("pulsar", [
             str(distribution / "bin" / "pulsar"), "standalone", "-nfw", "-nss", "-a", "127.0.0.1",
             "--metadata-dir", str(data / "metadata"), "--bookkeeper-dir", str(data / "bookkeeper"),
