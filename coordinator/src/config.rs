@@ -37,6 +37,9 @@ pub struct CoordinatorConfig {
     pub member_catch_up_ms: u64,
     /// How long a request that was handed on to the leader may take, in milliseconds.
     pub forward_timeout_ms: u64,
+    /// `pause` and `delete` answer when nothing that was sent of the task is on its way to the target any more, and at
+    /// the latest after this time, in milliseconds.
+    pub stop_wait_ms: u64,
     /// A snapshot of the registry is written, and the log before it removed, after this many entries ...
     pub snapshot_entries: u64,
     /// ... or after this many bytes of log, whichever comes first.
@@ -102,6 +105,7 @@ impl Default for CoordinatorConfig {
             propose_timeout_ms: 5_000,
             member_catch_up_ms: 30_000,
             forward_timeout_ms: 60_000,
+            stop_wait_ms: 5_000,
             snapshot_entries: 4_096,
             snapshot_log_bytes: 64 * 1024 * 1024,
             task_count_max: 100,

@@ -17,6 +17,7 @@ from harness.wait import until
 
 SLOW_ROWS, SLOW_BYTES_PER_S = 3000, 30_000
 FLOOD_MB = 48
+HELD_UP_S = 2
 # A comparison by content reads only what is left of them.
 LEFT_ROWS = 2000
 
@@ -65,9 +66,10 @@ def test_one_slow_input_beside_fast_ones(scene_on, two_channels, its_harrier, lo
         slow.insert(some(slow.schema, range(100, SLOW_ROWS)))
         rows, now = write_large(fast, FLOOD_MB) + 1, scene.source.timestamp()
         until("all rows of the flood", lambda: scene.standby.count(scene.database, "fast", now) == rows, 90)
-        assert min(watch.largest.values()) > 2, f"nothing was held up: {watch.largest}"
+        # A fast machine is through with the flood before the tick is late by that much.
+        until("both to be held up", lambda: min(watch.largest.values(), default=0) > HELD_UP_S, 30)
         log.heal()
-        watch.wait_low(2)
+        watch.wait_low(HELD_UP_S)
     assert_within(worker, senders=2, readers=4, idle_mb=idle_mb, least_mb=4)
     fast.delete_keys(list(range(rows - LEFT_ROWS)))
     scene.wait_equal()

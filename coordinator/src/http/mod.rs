@@ -27,6 +27,7 @@ mod pause;
 mod position;
 pub mod probe;
 mod propose;
+mod quiet;
 mod request;
 mod resume;
 mod task_id;

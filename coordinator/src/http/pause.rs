@@ -1,16 +1,18 @@
 //! `pause`: a task stops until somebody resumes it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::registry::Command;
 
 use super::answer::ApiError;
 use super::fields::Fields;
+use super::quiet::Told;
 use super::{AppState, task_id};
 
-/// Pauses a task that is not paused.
+/// Pauses a task that is not paused, and answers when none of its rows is on its way any more.
 pub(super) async fn pause(state: &AppState, data: &Fields<'_>) -> Result<Value, ApiError> {
     let task_id = task_id::required(data)?;
-    state.propose(Command::PauseTask { task_id }).await?;
-    Ok(json!({}))
+    let told = state.registry.read(|registry| Told::senders(registry, &task_id));
+    state.propose(Command::PauseTask { task_id: task_id.clone() }).await?;
+    Ok(state.quiet(&task_id, told).await)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::TaskId;
+use super::{ShardId, State, TaskId, shard_id};
 
 /// One shard on both sides, paired by shard index (rows are routed by the hash of their primary key).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,4 +74,20 @@ pub struct CollectionMapping {
 
 const fn is_first(generation: &u32) -> bool {
     *generation == 0
+}
+
+impl CollectionMapping {
+    /// Ids of its shards.
+    pub fn shard_ids(&self) -> impl Iterator<Item = ShardId> {
+        self.shards.iter().map(|pair| shard_id(&self.task_id, &pair.source_vchannel))
+    }
+}
+
+impl State {
+    /// Ids of the shards of one task. Taken from its mappings: a task id may be the prefix of another one.
+    pub fn shards_of_task(&self, task_id: &str) -> Vec<ShardId> {
+        let mappings =
+            self.mappings.get(task_id).into_iter().flat_map(|by_collection| by_collection.values());
+        mappings.flat_map(CollectionMapping::shard_ids).collect()
+    }
 }

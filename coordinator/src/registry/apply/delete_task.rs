@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::{Parting, Refusal, Reply, State, Task, parting_id};
 use super::creations;
-use super::inputs::{ChangedInputs, note_drops, remove, shards_of_task};
+use super::inputs::{ChangedInputs, note_drops, remove};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     let Some(task) = state.tasks.remove(task_id) else {
@@ -12,7 +12,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     };
     part(state, task);
     let mut changed = ChangedInputs::default();
-    for shard_id in shards_of_task(state, task_id) {
+    for shard_id in state.shards_of_task(task_id) {
         remove(state, &shard_id, &mut changed);
     }
     state.mappings.remove(task_id);

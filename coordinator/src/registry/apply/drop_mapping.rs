@@ -2,7 +2,7 @@
 
 use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
 use super::creations;
-use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping, shards_of_mapping};
+use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping};
 use super::note_metadata;
 
 pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64) -> Reply {
@@ -20,7 +20,7 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
     // Kept, so that a listing that is a little old does not map the collection once more.
     mapping.dropped = true;
     let mapping = mapping.clone();
-    let shard_ids: Vec<ShardId> = shards_of_mapping(&mapping).collect();
+    let shard_ids: Vec<ShardId> = mapping.shard_ids().collect();
     let mut changed = ChangedInputs::default();
     for shard_id in shard_ids {
         remove(state, &shard_id, &mut changed);

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{
-    CollectionMapping, DropId, PendingDrop, SenderId, ShardId, ShardPhase, State, sender_id, shard_id,
-};
+use super::super::{CollectionMapping, DropId, PendingDrop, SenderId, ShardPhase, State, sender_id};
 
 /// Senders whose input set a command changed. Each gets a new version, once, when the command is through.
 #[derive(Default)]
@@ -68,17 +66,6 @@ pub(super) fn senders_of_mapping(state: &State, mapping: &CollectionMapping) -> 
     let senders: BTreeSet<SenderId> =
         mapping.shards.iter().map(|pair| sender_id(&task.target_id, &pair.target_pchannel)).collect();
     senders.into_iter().collect()
-}
-
-/// Ids of the shards of one mapping.
-pub(super) fn shards_of_mapping(mapping: &CollectionMapping) -> impl Iterator<Item = ShardId> {
-    mapping.shards.iter().map(|pair| shard_id(&mapping.task_id, &pair.source_vchannel))
-}
-
-/// Ids of the shards of one task. Taken from its mappings: a task id may be the prefix of another one.
-pub(super) fn shards_of_task(state: &State, task_id: &str) -> Vec<ShardId> {
-    let mappings = state.mappings.get(task_id).into_iter().flat_map(|by_collection| by_collection.values());
-    mappings.flat_map(shards_of_mapping).collect()
 }
 
 /// Makes a shard an input.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::{PartitionMapping, Refusal, Reply, ShardPhase, State};
 use super::creations;
-use super::inputs::{ChangedInputs, shards_of_mapping};
+use super::inputs::ChangedInputs;
 
 pub(super) fn apply(
     state: &mut State,
@@ -33,7 +33,7 @@ pub(super) fn apply(
     }
     if anything_new {
         let mut changed = ChangedInputs::default();
-        for shard_id in shards_of_mapping(mapping) {
+        for shard_id in mapping.shard_ids() {
             if let Some(shard) = state.shards.get(&shard_id)
                 && shard.phase == ShardPhase::Active
             {

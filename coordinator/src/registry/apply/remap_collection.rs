@@ -8,7 +8,7 @@ use super::super::{
     CollectionMapping, DropId, DropStage, DroppedPartition, PendingDrop, Refusal, Reply, ShardId, State,
     TaskState, lost_id,
 };
-use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping, shards_of_mapping};
+use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping};
 use super::{drop_mapping, map_collection};
 
 pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
@@ -32,7 +32,7 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
         end_drops(state, &former, &mut changed);
     }
     forget_ends(state, mapping, &mut changed);
-    let shard_ids: Vec<ShardId> = shards_of_mapping(&former).collect();
+    let shard_ids: Vec<ShardId> = former.shard_ids().collect();
     for shard_id in shard_ids {
         remove(state, &shard_id, &mut changed);
     }

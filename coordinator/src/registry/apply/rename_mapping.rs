@@ -1,7 +1,7 @@
 //! `RenameMapping`: a collection got another name at the source, and its copy has got it too.
 
 use super::super::{Refusal, Reply, ShardPhase, State};
-use super::inputs::{ChangedInputs, shards_of_mapping};
+use super::inputs::ChangedInputs;
 
 pub(super) fn apply(
     state: &mut State,
@@ -41,7 +41,7 @@ pub(super) fn apply(
         }
     }
     let mut changed = ChangedInputs::default();
-    for shard_id in shards_of_mapping(&mapping) {
+    for shard_id in mapping.shard_ids() {
         if let Some(shard) = state.shards.get(&shard_id)
             && shard.phase == ShardPhase::Active
         {

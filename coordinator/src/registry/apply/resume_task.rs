@@ -1,7 +1,7 @@
 //! `ResumeTask`: the task's shards come back, each from its own position and not yet caught up.
 
 use super::super::{Refusal, Reply, State, TaskState};
-use super::inputs::{ChangedInputs, activate, note_drops, shards_of_task};
+use super::inputs::{ChangedInputs, activate, note_drops};
 
 pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     let now_ms = state.last_entry_ms;
@@ -15,7 +15,7 @@ pub(super) fn apply(state: &mut State, task_id: &str) -> Reply {
     task.state_changed_ms = now_ms;
 
     let mut changed = ChangedInputs::default();
-    for shard_id in shards_of_task(state, task_id) {
+    for shard_id in state.shards_of_task(task_id) {
         activate(state, &shard_id, &mut changed);
     }
     note_drops(state, task_id, &mut changed);
