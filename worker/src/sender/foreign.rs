@@ -14,10 +14,6 @@
 //! first call of the new owner does no harm, because all that it may hold is sent again behind it, above its
 //! timestamps. The same holds after a call of unknown outcome. What comes behind a sender's own call is seen.
 //!
-//! **What a creation explains may have been hidden**: its message may lie before the first position, or among those that
-//! pass for messages of a call of unknown outcome. When its vchannel comes, it then explains a message that it did not
-//! write: of a late call perhaps. So what such a creation explains is not told as foreign, but sent again all the same.
-//!
 //! **Several calls of unknown outcome in a row** may have been executed in another order: the rows of one then lie
 //! below the tick of the next, and positions do not tell, as all of them are this sender's own. Nothing is doubled, but
 //! a flush is owed (on RocksMQ as well), because a growing segment that begins with such a row goes out of view.
@@ -42,21 +38,9 @@ pub(crate) struct ForeignWrites {
     disordered: bool,
     /// Target vchannels of the present inputs.
     vchannels: BTreeSet<String>,
-    /// New vchannels whose step was not seen yet.
-    creations: VecDeque<Creation>,
+    /// New vchannels whose step was not seen yet: until when each explains a message, in milliseconds.
+    creations: VecDeque<u64>,
     suspects: VecDeque<Suspect>,
-    /// Until when a creation that is told may be one whose message was not seen as such, in milliseconds.
-    hidden_until_ms: u64,
-    /// A creation explained what it perhaps did not write.
-    doubted: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Creation {
-    /// It explains no message that comes later, in milliseconds.
-    until_ms: u64,
-    /// Its message may have been among hidden ones.
-    doubtful: bool,
 }
 
 /// How long messages may wait for their explanation, in milliseconds.
@@ -100,14 +84,10 @@ impl ForeignWrites {
         let present = target_vchannels(assignment);
         let new = present.difference(&self.vchannels).count();
         self.vchannels = present;
-        let doubtful = now_ms < self.hidden_until_ms;
         for _ in 0..new {
-            if self.explain_one() {
-                self.doubted |= doubtful;
-            } else {
+            if !self.explain_one() {
                 // The next call shows the step.
-                let until_ms = now_ms.saturating_add(self.grace.several_ms);
-                self.creations.push_back(Creation { until_ms, doubtful });
+                self.creations.push_back(now_ms.saturating_add(self.grace.several_ms));
             }
         }
     }
@@ -135,17 +115,15 @@ impl ForeignWrites {
 
     /// All messages of the last call were written, the last one at `position`.
     pub(crate) fn acknowledged(&mut self, position: ReplicatePosition, now_ms: u64) {
-        let in_flight = std::mem::take(&mut self.in_flight);
-        let perhaps_ours = std::mem::take(&mut self.perhaps_ours);
+        let own = std::mem::take(&mut self.in_flight).saturating_add(std::mem::take(&mut self.perhaps_ours));
         self.disordered |= std::mem::take(&mut self.unknown_calls) > 1;
         let step = self.last.as_ref().and_then(|last| position.messages_since(last));
         self.last = Some(position);
-        self.creations.retain(|creation| now_ms < creation.until_ms);
-        let others = step.map(|step| step.saturating_sub(in_flight));
-        if perhaps_ours > 0 && others != Some(0) || others.is_none() {
-            self.hide(now_ms);
+        self.creations.retain(|until_ms| now_ms < *until_ms);
+        let mut messages = step.unwrap_or(0).saturating_sub(own);
+        while messages > 0 && self.creations.pop_front().is_some() {
+            messages -= 1;
         }
-        let messages = self.explain(others.unwrap_or(0).saturating_sub(perhaps_ours));
         if messages > 0 {
             self.suspects.push_back(Suspect {
                 seen_ms: now_ms,
@@ -156,30 +134,9 @@ impl ForeignWrites {
         }
     }
 
-    /// Some of the messages before this position may be those of creations, and nobody can tell.
-    fn hide(&mut self, now_ms: u64) {
-        self.hidden_until_ms = now_ms.saturating_add(self.grace.single_ms);
-        self.creations.iter_mut().for_each(|creation| creation.doubtful = true);
-    }
-
-    /// What is left of so many messages when the creations that are known have explained theirs.
-    fn explain(&mut self, mut messages: u64) -> u64 {
-        while messages > 0
-            && let Some(creation) = self.creations.pop_front()
-        {
-            self.doubted |= creation.doubtful;
-            messages -= 1;
-        }
-        messages
-    }
-
     /// What is to be done by now.
     pub(crate) fn verdict(&mut self, now_ms: u64) -> Verdict {
-        let mut verdict = Verdict {
-            flush: std::mem::take(&mut self.disordered),
-            send_again: std::mem::take(&mut self.doubted),
-            ..Verdict::default()
-        };
+        let mut verdict = Verdict { flush: std::mem::take(&mut self.disordered), ..Verdict::default() };
         for suspect in &mut self.suspects {
             let grace_ms = if suspect.several { self.grace.several_ms } else { self.grace.single_ms };
             let overdue = now_ms >= suspect.seen_ms.saturating_add(grace_ms);
@@ -271,8 +228,8 @@ mod tests {
     fn a_collection_created_at_the_target_explains_one_message() {
         let mut world = World::new();
         world.log += 1;
-        world.call(1, 10_000);
-        world.writes.update(&assignment(&["v0", "v1"]), 10_500);
+        world.call(1, 10);
+        world.writes.update(&assignment(&["v0", "v1"]), 500);
         assert_eq!(world.writes.verdict(100_000), NOTHING);
         // The input set may also come first.
         world.writes.update(&assignment(&["v0", "v1", "v2"]), 100_000);
@@ -301,58 +258,6 @@ mod tests {
         world.log += 1;
         world.call(1, 10 + GRACE.several_ms);
         assert_eq!(world.writes.verdict(100_000).unexplained, 1);
-    }
-
-    /// A row stayed doubled: the message of the creation had passed for one of the call that was executed only later.
-    #[test]
-    fn a_creation_that_may_have_been_hidden_explains_nothing_for_sure() {
-        for told_first in [true, false] {
-            let mut world = World::new();
-            world.call(1, 100_000);
-            world.writes.calling(5);
-            world.writes.unknown_outcome();
-            world.log += 1;
-            world.call(1, 100_010);
-            assert_eq!(world.writes.verdict(100_010), NOTHING);
-            let late_call = |world: &mut World| {
-                world.log += 1;
-                world.call(1, 100_030);
-            };
-            if told_first {
-                world.writes.update(&assignment(&["v0", "v1"]), 100_020);
-                late_call(&mut world);
-            } else {
-                late_call(&mut world);
-                world.writes.update(&assignment(&["v0", "v1"]), 100_040);
-            }
-            assert_eq!(world.writes.verdict(100_040), Verdict { send_again: true, ..NOTHING });
-            assert_eq!(world.writes.verdict(200_000), NOTHING);
-        }
-    }
-
-    /// Nothing tells whether its message lies before the first position.
-    #[test]
-    fn so_does_a_creation_that_is_told_soon_after_the_first_position() {
-        let mut world = World::new();
-        world.writes.update(&assignment(&["v0", "v1"]), 10);
-        world.log += 1;
-        world.call(1, 20);
-        assert_eq!(world.writes.verdict(20), Verdict { send_again: true, ..NOTHING });
-        assert_eq!(world.writes.verdict(200_000), NOTHING);
-    }
-
-    #[test]
-    fn a_creation_told_before_the_call_of_unknown_outcome_shows_may_be_hidden_as_well() {
-        let mut world = World::new();
-        world.call(1, 100_000);
-        world.writes.update(&assignment(&["v0", "v1"]), 100_000);
-        world.writes.calling(5);
-        world.writes.unknown_outcome();
-        world.log += 1;
-        world.call(1, 100_010);
-        world.log += 1;
-        world.call(1, 100_020);
-        assert_eq!(world.writes.verdict(100_020), Verdict { send_again: true, ..NOTHING });
     }
 
     #[test]
