@@ -67,7 +67,7 @@ def test_one_slow_input_beside_fast_ones(scene_on, two_channels, its_harrier, lo
         rows, now = write_large(fast, FLOOD_MB) + 1, scene.source.timestamp()
         until("all rows of the flood", lambda: scene.standby.count(scene.database, "fast", now) == rows, 90)
         # A fast machine is through with the flood before the tick is late by that much.
-        until("both to be held up", lambda: min(watch.largest.values(), default=0) > HELD_UP_S, 30)
+        until("both to be held up", lambda: min(watch.largest.values()) > HELD_UP_S, 30)
         log.heal()
         watch.wait_low(HELD_UP_S)
     assert_within(worker, senders=2, readers=4, idle_mb=idle_mb, least_mb=4)

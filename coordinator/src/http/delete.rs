@@ -7,7 +7,6 @@ use crate::registry::{Command, Refusal};
 use super::answer::ApiError;
 use super::fields::Fields;
 use super::propose::ProposeOutcome;
-use super::quiet::Told;
 use super::{AppState, task_id};
 
 /// Deletes a task, and answers when none of its rows is on its way any more. With `ignore_not_found` an unknown one is
@@ -15,10 +14,10 @@ use super::{AppState, task_id};
 pub(super) async fn delete(state: &AppState, data: &Fields<'_>) -> Result<Value, ApiError> {
     let task_id = task_id::required(data)?;
     let ignore_not_found = data.boolean("ignore_not_found")?;
-    let told = state.registry.read(|registry| Told::senders(registry, &task_id));
+    let writers = state.writers(&task_id);
     match state.try_propose(Command::DeleteTask { task_id: task_id.clone() }).await? {
         ProposeOutcome::Refused(Refusal::TaskNotFound(_)) if ignore_not_found => return Ok(json!({})),
         outcome => outcome.into_result()?,
     };
-    Ok(state.quiet(&task_id, told).await)
+    Ok(state.quiet(&task_id, writers).await)
 }

@@ -76,11 +76,7 @@ impl PendingDrop {
     /// Whether no row of it can be on its way any more, as far as the group knows.
     pub fn has_left(&self, senders: &BTreeMap<SenderId, Sender>) -> bool {
         self.senders.iter().all(|(sender_id, version)| {
-            senders.get(sender_id).is_none_or(|sender| {
-                // What an owner that broke off a pack left behind without a tick comes with the next one's first tick.
-                let nobody_writes = sender.owner.is_none() && sender.stopped && sender.tick >= sender.clock;
-                nobody_writes || sender.settled_version >= *version
-            })
+            senders.get(sender_id).is_none_or(|sender| sender.has_settled(*version))
         })
     }
 }

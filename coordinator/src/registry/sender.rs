@@ -101,6 +101,14 @@ impl Sender {
         }
     }
 
+    /// Whether nothing that was sent under input versions before this one can be on its way any more, as far as the
+    /// group knows.
+    pub const fn has_settled(&self, version: u64) -> bool {
+        // What an owner that broke off a pack left behind without a tick comes with the next one's first tick.
+        let nobody_writes = self.owner.is_none() && self.stopped && self.tick >= self.clock;
+        nobody_writes || self.settled_version >= version
+    }
+
     /// Whether a collection on its pchannel still waits for its first tick.
     pub const fn owes_tick(&self) -> bool {
         self.ticked_version < self.due_version

@@ -1,6 +1,6 @@
 //! `DropMapping`: the collection is gone from the source; its shards leave their senders, and its drop begins.
 
-use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, ShardId, State, drop_id};
+use super::super::{CollectionMapping, DropStage, PendingDrop, Refusal, Reply, State, drop_id};
 use super::creations;
 use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping};
 use super::note_metadata;
@@ -20,9 +20,8 @@ pub(super) fn apply(state: &mut State, task_id: &str, source_collection_id: i64)
     // Kept, so that a listing that is a little old does not map the collection once more.
     mapping.dropped = true;
     let mapping = mapping.clone();
-    let shard_ids: Vec<ShardId> = mapping.shard_ids().collect();
     let mut changed = ChangedInputs::default();
-    for shard_id in shard_ids {
+    for shard_id in mapping.shard_ids() {
         remove(state, &shard_id, &mut changed);
     }
     // Its partitions go with it, also those that are not mapped yet.

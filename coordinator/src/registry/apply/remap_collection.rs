@@ -5,8 +5,8 @@
 //! the senders tell the end of it.
 
 use super::super::{
-    CollectionMapping, DropId, DropStage, DroppedPartition, PendingDrop, Refusal, Reply, ShardId, State,
-    TaskState, lost_id,
+    CollectionMapping, DropId, DropStage, DroppedPartition, PendingDrop, Refusal, Reply, State, TaskState,
+    lost_id,
 };
 use super::inputs::{ChangedInputs, begin_drops, end_drops, remove, senders_of_mapping};
 use super::{drop_mapping, map_collection};
@@ -32,8 +32,7 @@ pub(super) fn apply(state: &mut State, mapping: &CollectionMapping) -> Reply {
         end_drops(state, &former, &mut changed);
     }
     forget_ends(state, mapping, &mut changed);
-    let shard_ids: Vec<ShardId> = former.shard_ids().collect();
-    for shard_id in shard_ids {
+    for shard_id in former.shard_ids() {
         remove(state, &shard_id, &mut changed);
     }
     map_collection::begin(state, &target_id, mapping, paused, &mut changed);
